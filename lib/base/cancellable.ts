@@ -1,0 +1,134 @@
+// The one place that knows AbortSignal and deadlines. Everything asynchronous in the package is built on
+// `cancellable()`, so the promise settles once, listeners never leak and arguments reject instead of throwing.
+import { argumentError, OperationError } from './errors.js';
+
+/** Options of every asynchronous function of the package. */
+export interface CancelOptions {
+  /** Aborts the operation: it rejects with an AbortError whose `cause` is `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Deadline in milliseconds, counted from the call; 0 to 2^31 - 1. Rejects with ERR_TIMEOUT. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A promise that can be cancelled. What `.then()` returns is an ordinary promise. */
+export interface Cancellable<T> extends Promise<T> {
+  /** Aborts the operation with `reason` as the error's cause. After it has settled: no effect. */
+  cancel(reason?: unknown): void;
+}
+
+/** Why an operation was asked to stop: which error it rejects with. */
+export class AbortRequest {
+  constructor(
+    readonly code: 'ABORT_ERR' | 'ERR_TIMEOUT',
+    readonly cause: unknown,
+  ) {}
+}
+
+export interface Settle<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export const maxTimeoutMs = 2 ** 31 - 1;
+
+/**
+ * Runs `start`, which begins the work and returns the function that aborts it. Whoever settles first wins; an abort
+ * after that changes nothing. Where the signal is aborted already, the work is never started.
+ */
+export function cancellable<T>(
+  options: CancelOptions | undefined,
+  start: (settle: Settle<T>) => (request: AbortRequest) => void,
+): Cancellable<T> {
+  let abort: ((request: AbortRequest) => void) | undefined;
+  let settled = false;
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+
+  const promise = new Promise<T>((resolve, reject) => {
+    const finish = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      clearTimeout(timer);
+      if (onAbort !== undefined) options?.signal?.removeEventListener('abort', onAbort);
+      return true;
+    };
+    const settle: Settle<T> = {
+      resolve: (value) => finish() && resolve(value),
+      reject: (error) => finish() && reject(error),
+    };
+    try {
+      checkCancelOptions(options);
+      const signal = options?.signal;
+      if (signal?.aborted) {
+        settle.reject(neverStarted(new AbortRequest('ABORT_ERR', signal.reason)));
+        return;
+      }
+      abort = start(settle);
+      if (settled) return;
+      if (signal !== undefined) {
+        onAbort = () => abort?.(new AbortRequest('ABORT_ERR', signal.reason));
+        signal.addEventListener('abort', onAbort, { once: true });
+      }
+      if (options?.timeoutMs !== undefined) {
+        const timeoutMs = options.timeoutMs;
+        timer = setTimeout(() => abort?.(new AbortRequest('ERR_TIMEOUT', undefined)), timeoutMs);
+      }
+    } catch (error) {
+      settle.reject(error);
+    }
+  });
+  return Object.assign(promise, {
+    cancel: (reason?: unknown) => {
+      if (!settled) abort?.(new AbortRequest('ABORT_ERR', reason ?? defaultReason()));
+    },
+  });
+}
+
+/**
+ * The same for work written as an async function. It gets a signal of its own, aborted with an `AbortRequest` as the
+ * reason, and must pass it on; the promise settles when the function does.
+ */
+export function cancellableAsync<T>(
+  options: CancelOptions | undefined,
+  run: (signal: AbortSignal) => Promise<T>,
+): Cancellable<T> {
+  return cancellable<T>(options, (settle) => {
+    const controller = new AbortController();
+    run(controller.signal).then(settle.resolve, settle.reject);
+    return (request) => controller.abort(request);
+  });
+}
+
+/** The error of an operation that was aborted before it touched anything. */
+export function neverStarted(request: AbortRequest): OperationError {
+  return new OperationError(request.code, undefined, {
+    cause: request.cause,
+    outcome: 'untouched',
+    drained: Promise.resolve('untouched'),
+  });
+}
+
+/** The request behind an abort of a signal: ours where `cancellableAsync` made it, a plain abort otherwise. */
+export function abortRequestOf(signal: AbortSignal): AbortRequest {
+  const reason: unknown = signal.reason;
+  return reason instanceof AbortRequest ? reason : new AbortRequest('ABORT_ERR', reason);
+}
+
+const defaultReason = () => new DOMException('This operation was aborted', 'AbortError');
+
+function checkCancelOptions(options: CancelOptions | undefined): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) {
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'options must be an object');
+  }
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'signal must be an AbortSignal');
+  }
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined) return;
+  if (typeof timeoutMs !== 'number')
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'timeoutMs must be a number');
+  if (!(timeoutMs >= 0 && timeoutMs <= maxTimeoutMs)) {
+    throw argumentError('ERR_OUT_OF_RANGE', `timeoutMs must be between 0 and ${maxTimeoutMs}`);
+  }
+}

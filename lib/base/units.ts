@@ -1,0 +1,38 @@
+// Units as types. A sector is not a byte and a second is not a nanosecond, and the compiler knows it.
+// 64-bit quantities are bigint everywhere: sectors and nanoseconds pass 2^53 (format section 6 rule 5).
+
+declare const unit: unique symbol;
+interface Unit<Name extends string> {
+  readonly [unit]: Name;
+}
+
+/** Index of a 512-byte sector. The format counts in these, whatever the device reports. */
+export type Sector = bigint & Unit<'Sector'>;
+/** A byte position on a device. */
+export type ByteOffset = bigint & Unit<'ByteOffset'>;
+/** The number that rises with each commit. */
+export type Sequence = bigint & Unit<'Sequence'>;
+/** Seconds since the epoch, as in the header. */
+export type UnixSeconds = bigint & Unit<'UnixSeconds'>;
+/** Nanoseconds since the epoch, as in a remap entry. */
+export type UnixNanoseconds = bigint & Unit<'UnixNanoseconds'>;
+
+export const sectorBytes = 512;
+export const u64Max = 0xffff_ffff_ffff_ffffn;
+
+export const sector = (n: bigint | number): Sector => BigInt(n) as Sector;
+export const byteOffset = (n: bigint | number): ByteOffset => BigInt(n) as ByteOffset;
+export const sequence = (n: bigint | number): Sequence => BigInt(n) as Sequence;
+export const unixSeconds = (n: bigint | number): UnixSeconds => BigInt(n) as UnixSeconds;
+export const unixNanoseconds = (n: bigint | number): UnixNanoseconds => BigInt(n) as UnixNanoseconds;
+
+export const byteOffsetOf = (at: Sector): ByteOffset => (at * 512n) as ByteOffset;
+/** The number of whole sectors in a size in bytes. */
+export const sectorsIn = (bytes: bigint): Sector => (bytes / 512n) as Sector;
+
+/** The clock of this host, in the header's unit. */
+export const clockSeconds = (): UnixSeconds => unixSeconds(Math.floor(Date.now() / 1000));
+
+export function assertNever(value: never): never {
+  throw new Error(`a case was not counted: ${String(value)}`);
+}
