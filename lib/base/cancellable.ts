@@ -60,13 +60,13 @@ export function cancellable<T>(
       checkCancelOptions(options);
       const signal = options?.signal;
       if (signal?.aborted) {
-        settle.reject(neverStarted(new AbortRequest('ABORT_ERR', signal.reason)));
+        settle.reject(neverStarted(abortRequestOf(signal)));
         return;
       }
       abort = start(settle);
       if (settled) return;
       if (signal !== undefined) {
-        onAbort = () => abort?.(new AbortRequest('ABORT_ERR', signal.reason));
+        onAbort = () => abort?.(abortRequestOf(signal));
         signal.addEventListener('abort', onAbort, { once: true });
       }
       if (options?.timeoutMs !== undefined) {

@@ -90,18 +90,31 @@ export class DmremapError extends Error {
  */
 export class OperationError<Final = Outcome> extends DmremapError {
   readonly outcome: Outcome;
-  /** Resolves when nothing of this operation is in flight any more. Never rejects. */
-  readonly drained: Promise<Final>;
+  readonly #drained: Promise<Final> | (() => Promise<Final>);
 
+  /** `drained` as a function is called when somebody asks. */
   constructor(
     code: ErrorCode,
     message: string | undefined,
-    options: { cause?: unknown; errno?: string | undefined; outcome: Outcome; drained: Promise<Final> },
+    options: {
+      cause?: unknown;
+      errno?: string | undefined;
+      outcome: Outcome;
+      drained: Promise<Final> | (() => Promise<Final>);
+    },
   ) {
     super(code, message, options);
     this.name = operationNames[code] ?? 'DeviceError';
     this.outcome = options.outcome;
-    this.drained = options.drained;
+    this.#drained = options.drained;
+  }
+
+  /**
+   * Resolves when nothing of this operation is in flight any more, to the final outcome. Never rejects. Asking for it
+   * keeps the process alive until then; a stuck write that nobody asks about does not.
+   */
+  get drained(): Promise<Final> {
+    return typeof this.#drained === 'function' ? this.#drained() : this.#drained;
   }
 }
 

@@ -1,0 +1,28 @@
+{
+  "targets": [
+    {
+      "target_name": "dmremap",
+      "sources": [
+        "native/addon.cc",
+        "native/blocking_job.cc",
+        "native/block_device.cc",
+        "native/engine.cc",
+        "native/op_table.cc",
+        "native/request.cc",
+        "native/ring.cc",
+        "native/slab.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "_FILE_OFFSET_BITS=64"],
+      "cflags": ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-fvisibility=hidden"],
+      "cflags_cc": ["-std=gnu++17", "-fno-exceptions", "-fno-rtti"],
+      "libraries": ["-l:liburing.a"],
+      "ldflags": [
+        "-Wl,-z,nodelete",
+        "-static-libstdc++",
+        "-static-libgcc",
+        "-Wl,--exclude-libs,ALL"
+      ]
+    }
+  ]
+}

@@ -1,0 +1,107 @@
+// What everything above knows of a device: ranges of bytes, and what happened to them. It does not know what a copy is.
+// The promises below hold for every device; test/device/contract.ts is the list of them (io contract 1 to 8).
+import type { Cancellable, CancelOptions } from '../base/cancellable.js';
+import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
+import type { ByteOffset } from '../base/units.js';
+
+export interface DeviceInfo {
+  readonly path: string;
+  readonly kind: 'block' | 'file' | 'memory';
+  readonly engine: 'io_uring' | 'memory';
+  readonly sizeBytes: bigint;
+  /** Offsets and lengths are multiples of this (BLKSSZGET; statx(2) STATX_DIOALIGN for a file). */
+  readonly logicalBlockSize: number;
+  readonly physicalBlockSize: number;
+  readonly writable: boolean;
+  /** False where the file system refused O_DIRECT and `direct: 'prefer'` let that pass. */
+  readonly direct: boolean;
+}
+
+export interface WriteStep {
+  readonly offset: ByteOffset;
+  /** Copied at the call: what becomes of the array afterwards does not matter. */
+  readonly bytes: Uint8Array;
+}
+
+export interface WriteOptions extends CancelOptions {
+  /** Each write is durable when it is done (RWF_DSYNC). Default true. */
+  readonly durable?: boolean | undefined;
+  /**
+   * What to do where an aborted write to the same range may still land: `reject` with ERR_RANGE_UNSETTLED (default),
+   * or `wait` until it has drained.
+   */
+  readonly unsettled?: 'reject' | 'wait' | undefined;
+}
+
+/** What is known about one write of an ordered batch. */
+export interface WriteReport {
+  readonly group: number;
+  readonly offset: ByteOffset;
+  readonly length: number;
+  readonly outcome: Outcome;
+  /** Name of the errno, where the kernel gave one. */
+  readonly errno: string | undefined;
+}
+
+export interface CloseReport {
+  /** Operations that were still in the kernel when the device was let go: they may land later. */
+  readonly leftInFlight: number;
+  /** Whether the descriptor was closed within the grace; if not, it is closed as soon as the kernel allows it. */
+  readonly released: boolean;
+}
+
+/** The rejection of `writeOrdered`: what is known, write by write. */
+export class BatchError extends OperationError<readonly WriteReport[]> {
+  readonly writes: readonly WriteReport[];
+
+  constructor(
+    code: ErrorCode,
+    message: string | undefined,
+    options: {
+      cause?: unknown;
+      errno?: string | undefined;
+      writes: readonly WriteReport[];
+      drained: Promise<readonly WriteReport[]> | (() => Promise<readonly WriteReport[]>);
+    },
+  ) {
+    super(code, message, { ...options, outcome: overallOutcome(options.writes) });
+    this.writes = options.writes;
+  }
+}
+
+/** `untouched` or `written` where that is true of every write, else `unknown`. */
+export function overallOutcome(writes: readonly { readonly outcome: Outcome }[]): Outcome {
+  const first = writes[0]?.outcome ?? 'untouched';
+  return writes.every((write) => write.outcome === first) ? first : 'unknown';
+}
+
+/**
+ * An open device. Every method returns a promise that settles exactly once and can be cancelled by `{ signal, timeoutMs }`
+ * or `.cancel()`; none throws synchronously.
+ *
+ * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED, ERR_DEVICE_READ_ONLY, ERR_IO, ERR_SHORT_TRANSFER, ERR_NO_SPACE,
+ * ERR_DEVICE_VANISHED, ERR_RANGE_UNSETTLED and ERR_QUEUE_FULL, all with `outcome` and `drained`; ERR_INVALID_ARG_TYPE,
+ * ERR_OUT_OF_RANGE and ERR_UNALIGNED for wrong arguments.
+ */
+export interface Device extends AsyncDisposable {
+  readonly info: DeviceInfo;
+  /** Reads `length` bytes, 512 to 131,072, a multiple of the logical block. */
+  read(offset: bigint, length: number, options?: CancelOptions): Cancellable<Uint8Array>;
+  /** Writes 512 to 131,072 bytes, a multiple of the logical block. */
+  write(offset: bigint, bytes: Uint8Array, options?: WriteOptions): Cancellable<void>;
+  /**
+   * Writes groups in order: a group is issued when every write of the last one has succeeded. What follows a failed
+   * group is untouched. Rejects with a BatchError.
+   */
+  writeOrdered(groups: readonly (readonly WriteStep[])[], options?: WriteOptions): Cancellable<void>;
+  /** fdatasync(2): makes durable what was written, and told as written, before the call. */
+  flush(options?: CancelOptions): Cancellable<void>;
+  /**
+   * Refuses new work, withdraws what is queued, asks the kernel to cancel the rest, waits up to `graceMs` (default
+   * 1,000) and lets go. Never rejects; a second call gives the first one's report.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<CloseReport>;
+}
+
+export const minTransferBytes = 512;
+export const maxTransferBytes = 128 * 1024;

@@ -1,0 +1,216 @@
+// The part of a device that is the same on every engine: arguments, the fence between an aborted write and the next
+// one, what is pending, and a close that is bounded. An engine only issues requests and lets go of its descriptor.
+import {
+  type AbortRequest,
+  type Cancellable,
+  type CancelOptions,
+  cancellable,
+  cancellableAsync,
+} from '../base/cancellable.js';
+import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+import { byteOffset } from '../base/units.js';
+import {
+  type CloseReport,
+  type Device,
+  type DeviceInfo,
+  maxTransferBytes,
+  minTransferBytes,
+  type WriteOptions,
+  type WriteStep,
+} from './device.js';
+import { type Owner, Pending, type RequestListener, type RequestSpec } from './request.js';
+
+export abstract class EngineDevice implements Device {
+  abstract readonly info: DeviceInfo;
+  readonly #pending = new Set<Pending>();
+  readonly #owner: Owner = {
+    issue: (spec, listener) => this.issue(spec, listener),
+    drained: (pending) => this.#pending.delete(pending),
+    holdLoop: () => this.holdLoop(),
+  };
+  #closing: Promise<CloseReport> | undefined;
+
+  /** Hands a request to the engine; returns what aborts it. May throw a DmremapError where there is no room. */
+  protected abstract issue(spec: RequestSpec, listener: RequestListener): () => void;
+  /** Closes the descriptor; resolves when the kernel has done it. Nothing of ours is queued any more. */
+  protected abstract release(): Promise<void>;
+  /** Keeps the loop alive until the returned function is called. */
+  protected abstract holdLoop(): () => void;
+
+  read(offset: bigint, length: number, options?: CancelOptions): Cancellable<Uint8Array> {
+    return cancellable<Uint8Array>(options, (settle) => {
+      if (typeof length !== 'number') throw argumentError('ERR_INVALID_ARG_TYPE', 'length must be a number');
+      this.#checkRange(offset, length);
+      const bytes = new Uint8Array(length);
+      const spec: RequestSpec = {
+        groups: [[{ kind: 'read', offset: byteOffset(offset), bytes }]],
+        durable: false,
+      };
+      return this.#start(spec, false, { resolve: () => settle.resolve(bytes), reject: settle.reject });
+    });
+  }
+
+  write(offset: bigint, bytes: Uint8Array, options?: WriteOptions): Cancellable<void> {
+    return this.#write([[{ offset: offset as WriteStep['offset'], bytes }]], false, options);
+  }
+
+  writeOrdered(groups: readonly (readonly WriteStep[])[], options?: WriteOptions): Cancellable<void> {
+    return this.#write(groups, true, options);
+  }
+
+  flush(options?: CancelOptions): Cancellable<void> {
+    return cancellable<void>(options, (settle) => {
+      this.#checkWritable();
+      const flush = { kind: 'flush', offset: byteOffset(0), bytes: new Uint8Array(0) } as const;
+      return this.#start({ groups: [[flush]], durable: false }, false, settle);
+    });
+  }
+
+  close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
+    const graceMs = options?.graceMs ?? 1000;
+    if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs < 2 ** 31)) {
+      return Promise.reject(argumentError('ERR_OUT_OF_RANGE', 'graceMs must be between 0 and 2^31 - 1'));
+    }
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(graceMs: number): Promise<CloseReport> {
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), graceMs);
+    });
+    for (const pending of this.#pending) pending.stop({ code: 'ERR_DEVICE_CLOSED', cause: undefined });
+    await Promise.race([grace, Promise.all(Array.from(this.#pending, (pending) => pending.drained))]);
+    const leftInFlight = this.#pending.size;
+    const released = await Promise.race([grace, this.release().then(() => true)]);
+    clearTimeout(timer);
+    return { leftInFlight, released };
+  }
+
+  #write(
+    groups: readonly (readonly WriteStep[])[],
+    batch: boolean,
+    options?: WriteOptions,
+  ): Cancellable<void> {
+    if (options?.unsettled === 'wait') return this.#writeWhenSettled(groups, batch, options);
+    return cancellable<void>(options, (settle) => {
+      this.#checkWriteOptions(options);
+      this.#checkWritable();
+      const steps = this.#stepsOf(groups);
+      const blocked = steps
+        .flat()
+        .find(({ offset, bytes }) => this.#unsettledOn(offset, bytes.length).length > 0);
+      if (blocked !== undefined) throw refused(blocked);
+      return this.#start({ groups: steps, durable: options?.durable ?? true }, batch, settle);
+    });
+  }
+
+  #writeWhenSettled(groups: readonly (readonly WriteStep[])[], batch: boolean, options: WriteOptions) {
+    return cancellableAsync<void>(options, async (signal) => {
+      this.#checkWriteOptions(options);
+      // Copied at the call: a caller that changes its arrays while we wait must not change what is written.
+      const copies = this.#stepsOf(groups).map((group) =>
+        group.map(({ offset, bytes }) => ({ offset, bytes: Uint8Array.from(bytes) })),
+      );
+      const ranges = copies.flat();
+      const aborted = new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      for (;;) {
+        this.#checkWritable();
+        const blocking = ranges.flatMap(({ offset, bytes }) => this.#unsettledOn(offset, bytes.length));
+        if (blocking.length > 0)
+          await Promise.race([aborted, Promise.all(blocking.map((one) => one.drained))]);
+        try {
+          return await this.#write(copies, batch, { durable: options.durable, signal });
+        } catch (error) {
+          if (!(error instanceof DmremapError && error.code === 'ERR_RANGE_UNSETTLED')) throw error;
+        }
+      }
+    });
+  }
+
+  #start(spec: RequestSpec, batch: boolean, settle: { resolve(): void; reject(error: unknown): void }) {
+    if (this.#closing !== undefined) throw new OperationError('ERR_DEVICE_CLOSED', undefined, untouched());
+    const pending = new Pending(spec, batch, settle, this.#owner);
+    this.#pending.add(pending);
+    try {
+      pending.start(spec);
+    } catch (error) {
+      this.#pending.delete(pending);
+      throw error;
+    }
+    return (request: AbortRequest) => pending.stop(request);
+  }
+
+  #unsettledOn(offset: bigint, length: number): Pending[] {
+    return Array.from(this.#pending).filter((pending) => pending.unsettledOn(offset, length));
+  }
+
+  #stepsOf(groups: readonly (readonly WriteStep[])[]) {
+    if (!Array.isArray(groups) || groups.length === 0) {
+      throw argumentError('ERR_INVALID_ARG_TYPE', 'groups must be a list of lists of writes, and not empty');
+    }
+    return groups.map((group: readonly WriteStep[]) => {
+      if (!Array.isArray(group) || group.length === 0) {
+        throw argumentError('ERR_INVALID_ARG_TYPE', 'a group must be a list of writes, and not empty');
+      }
+      return group.map((step: WriteStep) => {
+        if (!(step?.bytes instanceof Uint8Array)) {
+          throw argumentError('ERR_INVALID_ARG_TYPE', 'bytes must be a Uint8Array');
+        }
+        this.#checkRange(step.offset, step.bytes.length);
+        return { kind: 'write' as const, offset: step.offset, bytes: step.bytes };
+      });
+    });
+  }
+
+  #checkRange(offset: bigint, length: number): void {
+    if (typeof offset !== 'bigint') throw argumentError('ERR_INVALID_ARG_TYPE', 'offset must be a bigint');
+    if (!(length >= minTransferBytes && length <= maxTransferBytes)) {
+      throw argumentError(
+        'ERR_OUT_OF_RANGE',
+        `a length must be between ${minTransferBytes} and ${maxTransferBytes}`,
+      );
+    }
+    const { logicalBlockSize, sizeBytes } = this.info;
+    if (offset < 0n || offset + BigInt(length) > sizeBytes) {
+      throw argumentError(
+        'ERR_OUT_OF_RANGE',
+        `${length} bytes at ${offset} lie beyond the device (${sizeBytes} bytes)`,
+      );
+    }
+    if (length % logicalBlockSize !== 0 || offset % BigInt(logicalBlockSize) !== 0n) {
+      throw argumentError('ERR_UNALIGNED', `offset and length must be multiples of ${logicalBlockSize}`);
+    }
+  }
+
+  #checkWritable(): void {
+    if (!this.info.writable)
+      throw new OperationError('ERR_DEVICE_READ_ONLY', 'opened for reading', untouched());
+  }
+
+  #checkWriteOptions(options: WriteOptions | undefined): void {
+    const { durable, unsettled } = options ?? {};
+    if (durable !== undefined && typeof durable !== 'boolean') {
+      throw argumentError('ERR_INVALID_ARG_TYPE', 'durable must be a boolean');
+    }
+    if (unsettled !== undefined && unsettled !== 'reject' && unsettled !== 'wait') {
+      throw argumentError('ERR_INVALID_ARG_VALUE', "unsettled must be 'reject' or 'wait'");
+    }
+  }
+}
+
+const untouched = () => ({ outcome: 'untouched', drained: Promise.resolve('untouched') }) as const;
+
+const refused = ({ offset, bytes }: WriteStep) =>
+  new OperationError(
+    'ERR_RANGE_UNSETTLED',
+    `an aborted write to ${bytes.length} bytes at ${offset} may still land`,
+    untouched(),
+  );

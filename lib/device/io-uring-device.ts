@@ -1,0 +1,200 @@
+// A block device, or a file that behaves as one, through io_uring. The native engine queues, issues, cancels and
+// classifies; this file only translates.
+import {
+  type AbortRequest,
+  type Cancellable,
+  type CancelOptions,
+  cancellable,
+  neverStarted,
+} from '../base/cancellable.js';
+import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+import type { Device, DeviceInfo } from './device.js';
+import { EngineDevice } from './engine-device.js';
+import { eventKinds, type Native, native, type OpenedDevice } from './native.js';
+import { openError } from './open-error.js';
+import {
+  errnoName,
+  type RequestListener,
+  type RequestSpec,
+  type StepKind,
+  type StepResult,
+} from './request.js';
+
+export interface OpenDeviceOptions extends CancelOptions {
+  /** `write` holds the device exclusively: O_EXCL on a block device, flock(2) on a file. Default `read`. */
+  readonly mode?: 'read' | 'write' | undefined;
+  /** `prefer` takes buffered I/O with RWF_DSYNC where O_DIRECT is refused; `info.direct` says so. Default `require`. */
+  readonly direct?: 'require' | 'prefer' | undefined;
+  /** Operations handed to the kernel at a time, 1 to 64; the rest waits where a cancel always works. Default 8. */
+  readonly window?: number | undefined;
+  /** Holes of a file opened for writing are filled up to here. Default 0: none. */
+  readonly preallocateBytes?: number | undefined;
+}
+
+const stepKinds: Record<StepKind, number> = { read: 0, write: 1, flush: 2 };
+const outcomes = ['untouched', 'written', 'unknown'] as const;
+
+/**
+ * Opens a block device, or a regular file that behaves as one. It never blocks the event loop: open(2), flock(2) and
+ * fallocate(2) run on a thread of their own.
+ *
+ * Rejections: ERR_DEVICE_NOT_FOUND, ERR_NOT_A_DEVICE, ERR_ACCESS, ERR_DEVICE_BUSY, ERR_DEVICE_READ_ONLY,
+ * ERR_DEVICE_VANISHED, ERR_DEVICE_CHANGED, ERR_DIRECT_UNSUPPORTED, ERR_NO_SPACE, ERR_IO, ERR_ADDON_MISSING,
+ * ERR_ENGINE_UNAVAILABLE, ABORT_ERR, ERR_TIMEOUT; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE.
+ */
+export function openDevice(path: string, options: OpenDeviceOptions = {}): Cancellable<Device> {
+  return cancellable<Device>(options, (settle) => {
+    const { mode, direct, window, preallocateBytes } = checked(path, options);
+    const { addon, register, forget } = native();
+    let aborted: AbortRequest | undefined;
+    const id = register((_, payload) => {
+      const opened = payload as OpenedDevice;
+      if (opened.failedStep !== undefined) {
+        settle.reject(openError(path, opened));
+        return true;
+      }
+      const device = new IoUringDevice(path, mode === 'write', opened, window);
+      // Too late for the caller, but the descriptor is ours to close.
+      if (aborted !== undefined) void device.close();
+      else settle.resolve(device);
+      return true;
+    });
+    const failure = addon.open(id, path, mode === 'write', direct === 'prefer', preallocateBytes);
+    if (failure !== undefined) {
+      forget(id);
+      throw engineError(failure.step, failure.error);
+    }
+    return (request) => {
+      aborted = request;
+      settle.reject(neverStarted(request));
+    };
+  });
+}
+
+class IoUringDevice extends EngineDevice {
+  readonly info: DeviceInfo;
+  readonly #native: Native = native();
+  readonly #device: number;
+
+  constructor(path: string, writable: boolean, opened: OpenedDevice, window: number) {
+    super();
+    const { sizeBytes, logicalBlockSize, physicalBlockSize, direct } = opened;
+    const kind = opened.kind === 'block' ? 'block' : 'file';
+    this.info = {
+      path,
+      kind,
+      engine: 'io_uring',
+      sizeBytes,
+      logicalBlockSize,
+      physicalBlockSize,
+      writable,
+      direct,
+    };
+    this.#device = opened.device;
+    this.#native.addon.configure(this.#device, window);
+    lostDevices.register(this, this.#device, this);
+  }
+
+  protected override issue(spec: RequestSpec, listener: RequestListener): () => void {
+    const { addon, register, forget, dispatch } = this.#native;
+    // The listener holds the arrays that a read is copied into, so they live until it has settled.
+    const id = register((kind, payload) => {
+      const results = resultsOf(payload as readonly number[]);
+      if (kind === eventKinds.drained) listener.drained(results);
+      else listener.settled(results, kind === eventKinds.settled);
+      return kind !== eventKinds.settledUndrained;
+    });
+    const steps = spec.groups.flat();
+    const flat = steps.flatMap(({ kind, offset, bytes }) => [stepKinds[kind], offset, bytes]);
+    let end = 0;
+    const groupEnds = spec.groups.map((group) => (end += group.length));
+    const started = addon.submit(id, this.#device, flat, groupEnds, spec.durable);
+    if (started === false) {
+      forget(id);
+      throw new OperationError('ERR_QUEUE_FULL', undefined, {
+        outcome: 'untouched',
+        drained: Promise.resolve('untouched'),
+      });
+    }
+    // Told after we have returned: the caller does not have its abort yet.
+    if (started !== undefined) queueMicrotask(() => dispatch(started));
+    return () => dispatch(addon.abort(id));
+  }
+
+  protected override holdLoop(): () => void {
+    this.#native.addon.hold(true);
+    return () => this.#native.addon.hold(false);
+  }
+
+  protected override async release(): Promise<void> {
+    lostDevices.unregister(this);
+    const { addon, register } = this.#native;
+    await new Promise<void>((resolve) => {
+      const id = register(() => {
+        resolve();
+        return true;
+      });
+      const attempt = () => {
+        // False while a submission waits for the kernel: closing now could hand the descriptor's number to another.
+        if (!addon.close(id, this.#device)) setTimeout(attempt, 5).unref();
+      };
+      attempt();
+    });
+  }
+}
+
+// A device that was dropped without close() must not keep its lock until the process ends.
+const lostDevices = new FinalizationRegistry<number>((device) => {
+  const { addon, register } = native();
+  addon.close(
+    register(() => true),
+    device,
+  );
+});
+
+function resultsOf(flat: readonly number[]): readonly StepResult[] {
+  const results: StepResult[] = [];
+  for (let at = 0; at < flat.length; at += 3) {
+    results.push({ outcome: outcomes[flat[at] as 0 | 1 | 2], error: flat[at + 1] ?? 0 });
+  }
+  return results;
+}
+
+function checked(path: string, options: OpenDeviceOptions) {
+  const { mode = 'read', direct = 'require', window = 8, preallocateBytes = 0 } = options;
+  if (typeof path !== 'string') throw argumentError('ERR_INVALID_ARG_TYPE', 'path must be a string');
+  if (path === '' || path.includes('\0')) throw argumentError('ERR_INVALID_ARG_VALUE', 'path is not a path');
+  if (mode !== 'read' && mode !== 'write') {
+    throw argumentError('ERR_INVALID_ARG_VALUE', "mode must be 'read' or 'write'");
+  }
+  if (direct !== 'require' && direct !== 'prefer') {
+    throw argumentError('ERR_INVALID_ARG_VALUE', "direct must be 'require' or 'prefer'");
+  }
+  if (!Number.isInteger(window) || window < 1 || window > 64) {
+    throw argumentError('ERR_OUT_OF_RANGE', 'window must be a whole number from 1 to 64');
+  }
+  if (!Number.isSafeInteger(preallocateBytes) || preallocateBytes < 0) {
+    throw argumentError('ERR_OUT_OF_RANGE', 'preallocateBytes must be a whole number of bytes');
+  }
+  return { mode, direct, window, preallocateBytes };
+}
+
+// Which wall the engine ran into, in plain words (io contract 10).
+function engineError(step: string, error: number): DmremapError {
+  const errno = errnoName(error);
+  const reasons: Record<string, string> = {
+    ENOSYS: 'this kernel has no io_uring, or a seccomp filter hides it',
+    EPERM: 'kernel.io_uring_disabled or a seccomp filter forbids it',
+    ENOMEM: 'memory is short, or RLIMIT_MEMLOCK is too low',
+    EINVAL: 'this kernel is too old (5.19 or newer is needed)',
+    EMFILE: 'too many open files',
+  };
+  const reason = reasons[errno ?? ''] ?? 'unexpected';
+  return new DmremapError(
+    'ERR_ENGINE_UNAVAILABLE',
+    `io_uring cannot be used here: ${step}: ${errno}: ${reason}`,
+    {
+      errno,
+    },
+  );
+}

@@ -1,0 +1,148 @@
+// A device in memory, behind the same interface and the same fence, with the same outcomes. It completes on a later
+// turn of the loop, as a real one does, and it can be stalled: what is in flight then stays there until `resume()`.
+import { byteOffset } from '../base/units.js';
+import type { DeviceInfo } from './device.js';
+import { EngineDevice } from './engine-device.js';
+import {
+  type RequestListener,
+  type RequestSpec,
+  type Step,
+  type StepResult,
+  unsettledError,
+} from './request.js';
+
+export interface MemoryDeviceOptions {
+  readonly logicalBlockSize?: number;
+  readonly writable?: boolean;
+  readonly path?: string;
+}
+
+interface Flight {
+  readonly listener: RequestListener;
+  readonly groups: readonly (readonly Step[])[];
+  readonly results: StepResult[][];
+  group: number;
+  aborted: boolean;
+  settled: boolean;
+}
+
+const untouched: StepResult = { outcome: 'untouched', error: 0 };
+const written: StepResult = { outcome: 'written', error: 0 };
+const unknown: StepResult = { outcome: 'unknown', error: 0 };
+
+export class MemoryDevice extends EngineDevice {
+  readonly info: DeviceInfo;
+  /** The bytes on the "disk", as they are now. */
+  readonly bytes: Uint8Array;
+  #stalled = false;
+  readonly #held: (() => void)[] = [];
+  readonly #flights = new Set<Flight>();
+
+  /** @param content the bytes to start from, copied; or a size in bytes, for a device of zeros. */
+  constructor(content: Uint8Array | number, options: MemoryDeviceOptions = {}) {
+    super();
+    this.bytes = typeof content === 'number' ? new Uint8Array(content) : Uint8Array.from(content);
+    const logicalBlockSize = options.logicalBlockSize ?? 512;
+    this.info = {
+      path: options.path ?? 'memory',
+      kind: 'memory',
+      engine: 'memory',
+      sizeBytes: BigInt(this.bytes.length),
+      logicalBlockSize,
+      physicalBlockSize: logicalBlockSize,
+      writable: options.writable ?? true,
+      direct: true,
+    };
+  }
+
+  /** From now on nothing completes. */
+  stall(): void {
+    this.#stalled = true;
+  }
+
+  /** Lets everything that was held complete, and what comes after it too. */
+  resume(): void {
+    this.#stalled = false;
+    for (const complete of this.#held.splice(0)) setImmediate(complete);
+  }
+
+  protected override issue(spec: RequestSpec, listener: RequestListener): () => void {
+    const flight: Flight = {
+      listener,
+      // Copied at the call, as the native engine does; a read's target is the caller's own array.
+      groups: spec.groups.map((group) =>
+        group.map((step) => (step.kind === 'write' ? { ...step, bytes: Uint8Array.from(step.bytes) } : step)),
+      ),
+      results: spec.groups.map((group) => group.map(() => untouched)),
+      group: 0,
+      aborted: false,
+      settled: false,
+    };
+    this.#flights.add(flight);
+    this.#launch(flight);
+    return () => this.#abort(flight);
+  }
+
+  protected override async release(): Promise<void> {}
+
+  protected override holdLoop(): () => void {
+    return () => {};
+  }
+
+  #launch(flight: Flight): void {
+    const complete = () => this.#complete(flight);
+    if (this.#stalled) this.#held.push(complete);
+    else setImmediate(complete);
+  }
+
+  #complete(flight: Flight): void {
+    const { groups, group, results, listener } = flight;
+    results[group] = groups[group]?.map((step) => this.#apply(step, flight)) ?? [];
+    const failed = results[group].some((result) => result.outcome !== 'written');
+    if (!flight.settled && !flight.aborted && !failed && group + 1 < groups.length) {
+      flight.group++;
+      this.#launch(flight);
+      return;
+    }
+    this.#flights.delete(flight);
+    if (flight.settled) listener.drained(results.flat());
+    else listener.settled(results.flat(), true);
+  }
+
+  /** What is in flight cannot be withdrawn, as on a block device (io spec 1.1): it settles as unknown and lands later. */
+  #abort(flight: Flight): void {
+    if (flight.settled || !this.#flights.has(flight)) return;
+    flight.aborted = true;
+    setImmediate(() => {
+      if (flight.settled || !this.#flights.has(flight)) return;
+      flight.settled = true;
+      flight.results[flight.group] = flight.groups[flight.group]?.map(() => unknown) ?? [];
+      flight.listener.settled(flight.results.flat(), false);
+    });
+  }
+
+  /** Does one step to the bytes. */
+  #apply(step: Step, flight: Flight): StepResult {
+    const at = Number(step.offset);
+    const end = at + step.bytes.length;
+    if (step.kind === 'read' && !flight.settled) step.bytes.set(this.bytes.subarray(at, end));
+    if (step.kind === 'write') {
+      if (this.#unsettledBy(flight, step)) return { outcome: 'untouched', error: unsettledError };
+      this.bytes.set(step.bytes, at);
+    }
+    return written;
+  }
+
+  #unsettledBy(flight: Flight, step: Step): boolean {
+    const end = step.offset + byteOffset(step.bytes.length);
+    return Array.from(this.#flights).some(
+      (other) =>
+        other !== flight &&
+        other.settled &&
+        (other.groups[other.group] ?? []).some(
+          ({ kind, offset, bytes }) =>
+            kind === 'write' && offset < end && step.offset < offset + BigInt(bytes.length),
+        ),
+    );
+  }
+}

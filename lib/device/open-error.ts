@@ -1,0 +1,65 @@
+// What a failed step of opening a device means: one line with a code, for a person who has to do something about it.
+import { DmremapError, type ErrorCode } from '../base/errors.js';
+import { whoHolds } from './holder.js';
+import type { OpenedDevice } from './native.js';
+import { errnoName } from './request.js';
+
+export function openError(
+  path: string,
+  { failedStep, error, kind, major, minor }: OpenedDevice,
+): DmremapError {
+  const errno = errnoName(error ?? 0);
+  const fail = (code: ErrorCode, message: string) => new DmremapError(code, `${path}: ${message}`, { errno });
+  switch (failedStep) {
+    case 'kind':
+      return fail('ERR_NOT_A_DEVICE', `is a ${kind}, neither a block device nor a regular file`);
+    case 'changed':
+      return fail('ERR_DEVICE_CHANGED', 'names another device than a moment ago');
+    case 'direct':
+      return fail(
+        'ERR_DIRECT_UNSUPPORTED',
+        'O_DIRECT is not supported here; buffered writes only if they are asked for',
+      );
+    case 'read-only':
+      return fail('ERR_DEVICE_READ_ONLY', 'the device is read-only');
+    case 'lock':
+      if (errno !== 'EAGAIN') return fail('ERR_IO', `flock failed: ${errno}`);
+      return fail(
+        'ERR_DEVICE_BUSY',
+        'another process holds its lock, or a write of an earlier one is still in flight',
+      );
+    case 'allocate':
+      if (errno !== 'ENOSPC' && errno !== 'EDQUOT') return fail('ERR_IO', `cannot be preallocated: ${errno}`);
+      return fail('ERR_NO_SPACE', 'the file system is full: the holes of this file cannot be filled');
+    default:
+      return fail(...byErrno(errno, major, minor));
+  }
+}
+
+function byErrno(errno: string | undefined, major: number, minor: number): [ErrorCode, string] {
+  switch (errno) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ENAMETOOLONG':
+    case 'ELOOP':
+      return ['ERR_DEVICE_NOT_FOUND', `no such device or file (${errno})`];
+    case 'EACCES':
+    case 'EPERM':
+      return ['ERR_ACCESS', `access is denied (${errno})`];
+    case 'EROFS':
+      return ['ERR_DEVICE_READ_ONLY', 'the file system is read-only'];
+    case 'ETXTBSY':
+      return ['ERR_DEVICE_BUSY', 'the file is in use (ETXTBSY)'];
+    case 'EBUSY': {
+      const unseen = 'somebody holds it exclusively, or a write of an earlier process is still in flight';
+      return ['ERR_DEVICE_BUSY', `the device is busy: ${whoHolds(major, minor) ?? unseen}`];
+    }
+    case 'ENXIO':
+    case 'ENODEV':
+    case 'ENOMEDIUM':
+    case 'ESTALE':
+      return ['ERR_DEVICE_VANISHED', `the device is gone (${errno})`];
+    default:
+      return ['ERR_IO', `cannot be opened: ${errno ?? 'unknown error'}`];
+  }
+}

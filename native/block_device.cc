@@ -1,0 +1,173 @@
+#include "block_device.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/stat.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace dmremap {
+
+namespace {
+
+// File systems on which a submission was never seen to block. Everything else goes through io-wq: on FUSE
+// io_uring_enter() calls the file's poll synchronously, 10 minutes with a stopped daemon (io spec 1.4).
+bool SubmissionIsKnownGood(int fd) {
+  struct statfs fs {};
+  if (fstatfs(fd, &fs) != 0) return false;
+  switch (static_cast<uint32_t>(fs.f_type)) {
+    case EXT4_SUPER_MAGIC:
+    case 0x58465342:  // XFS
+    case BTRFS_SUPER_MAGIC:
+    case TMPFS_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const char* KindOf(mode_t mode) {
+  if (S_ISBLK(mode)) return "block";
+  if (S_ISREG(mode)) return "file";
+  if (S_ISDIR(mode)) return "directory";
+  if (S_ISFIFO(mode)) return "FIFO";
+  if (S_ISCHR(mode)) return "character device";
+  if (S_ISSOCK(mode)) return "socket";
+  return "special file";
+}
+
+OpenedDevice Failed(OpenedDevice device, const char* step, int error) {
+  if (device.fd >= 0) close(device.fd);
+  device.fd = -1;
+  device.failed_step = step;
+  device.error = error;
+  return device;
+}
+
+// glibc 2.36 has no STATX_DIOALIGN, so the kernel's own structure and the bare system call (statx(2),
+// Linux 6.1).
+void AskDirectAlignment(OpenedDevice* device, bool* supported) {
+  struct statx facts {};
+  if (syscall(SYS_statx, device->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &facts) != 0) return;
+  if ((facts.stx_mask & STATX_DIOALIGN) == 0) return;
+  *supported = facts.stx_dio_offset_align != 0;
+  if (facts.stx_dio_offset_align > device->logical_block_size) {
+    device->logical_block_size = facts.stx_dio_offset_align;
+  }
+}
+
+bool HasHole(int fd, uint64_t bytes) {
+  const off_t hole = lseek(fd, 0, SEEK_HOLE);
+  return hole >= 0 && static_cast<uint64_t>(hole) < bytes;
+}
+
+int AskSize(OpenedDevice* device, const struct stat& facts) {
+  if (S_ISREG(facts.st_mode)) {
+    device->size_bytes = static_cast<uint64_t>(facts.st_size);
+    device->major = major(facts.st_dev);
+    device->minor = minor(facts.st_dev);
+    device->async = !SubmissionIsKnownGood(device->fd);
+    return 0;
+  }
+  int logical = 0;
+  unsigned int physical = 0;
+  if (ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) != 0) return errno;
+  if (ioctl(device->fd, BLKSSZGET, &logical) != 0) return errno;
+  if (ioctl(device->fd, BLKPBSZGET, &physical) != 0) physical = static_cast<unsigned int>(logical);
+  device->logical_block_size = static_cast<uint32_t>(logical);
+  device->physical_block_size = physical;
+  return 0;
+}
+
+// Why open(2) for writing failed: a read-only device answers EACCES, EPERM or EROFS, as a lack of rights
+// does.
+bool IsReadOnlyDevice(const char* path) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return false;
+  int read_only = 0;
+  const bool known = ioctl(fd, BLKROGET, &read_only) == 0;
+  close(fd);
+  return known && read_only != 0;
+}
+
+}  // namespace
+
+OpenedDevice OpenBlockDevice(const OpenOptions& options) {
+  OpenedDevice device;
+  const char* path = options.path.c_str();
+
+  // What it is, without opening it: a FIFO would block, a tape would rewind.
+  const int place = open(path, O_PATH | O_CLOEXEC);
+  if (place < 0) return Failed(device, "path", errno);
+  struct stat before {};
+  const int looked = fstat(place, &before) == 0 ? 0 : errno;
+  close(place);
+  if (looked != 0) return Failed(device, "path", looked);
+  device.kind = KindOf(before.st_mode);
+  const bool block = S_ISBLK(before.st_mode);
+  if (!block && !S_ISREG(before.st_mode)) return Failed(device, "kind", 0);
+  if (block) {
+    device.major = major(before.st_rdev);
+    device.minor = minor(before.st_rdev);
+  }
+
+  // O_EXCL without O_CREAT is the kernel's fence for block devices: mounts, holders and ghosts answer EBUSY.
+  int flags =
+      O_CLOEXEC | O_NOCTTY | (options.write ? O_RDWR : O_RDONLY) | (options.write && block ? O_EXCL : 0);
+  device.fd = open(path, flags | O_DIRECT);
+  if (device.fd < 0 && errno == EINVAL) {
+    if (!options.prefer_direct) return Failed(device, "direct", EINVAL);
+    device.direct = false;
+    device.fd = open(path, flags);
+  }
+  if (device.fd < 0) {
+    const int error = errno;
+    const bool rights = error == EACCES || error == EPERM || error == EROFS;
+    if (block && options.write && rights && IsReadOnlyDevice(path)) return Failed(device, "read-only", error);
+    return Failed(device, "open", error);
+  }
+
+  struct stat after {};
+  if (fstat(device.fd, &after) != 0) return Failed(device, "open", errno);
+  if (after.st_dev != before.st_dev || after.st_ino != before.st_ino || after.st_rdev != before.st_rdev) {
+    return Failed(device, "changed", 0);
+  }
+  if (const int error = AskSize(&device, after); error != 0) return Failed(device, "size", error);
+
+  if (!block && options.write && flock(device.fd, LOCK_EX | LOCK_NB) != 0)
+    return Failed(device, "lock", errno);
+  if (!block && device.direct) {
+    bool supported = true;
+    AskDirectAlignment(&device, &supported);
+    if (!supported) {
+      if (!options.prefer_direct) return Failed(device, "direct", EINVAL);
+      const int status = fcntl(device.fd, F_GETFL);
+      if (status < 0 || fcntl(device.fd, F_SETFL, status & ~O_DIRECT) != 0)
+        return Failed(device, "direct", errno);
+      device.direct = false;
+    }
+  }
+  if (!device.direct) device.async = true;  // Buffered writes throttle in the page cache.
+
+  // A full file system must show here, not in the middle of a commit; and writes into holes cost four times
+  // the CPU.
+  const uint64_t wanted =
+      options.preallocate_bytes < device.size_bytes ? options.preallocate_bytes : device.size_bytes;
+  if (!block && options.write && wanted > 0 && HasHole(device.fd, wanted)) {
+    if (fallocate(device.fd, 0, 0, static_cast<off_t>(wanted)) != 0 && errno != EOPNOTSUPP &&
+        errno != ENOSYS) {
+      return Failed(device, "allocate", errno);
+    }
+  }
+  return device;
+}
+
+}  // namespace dmremap

@@ -1,0 +1,37 @@
+// Opens what metadata lives on: a block device, or a regular file that behaves as one. Every call here may
+// block, so it runs on a thread of its own. It says which step failed with which errno; what that means is
+// told in lib/device.
+#ifndef DMREMAP_NATIVE_BLOCK_DEVICE_H_
+#define DMREMAP_NATIVE_BLOCK_DEVICE_H_
+
+#include <cstdint>
+#include <string>
+
+namespace dmremap {
+
+struct OpenOptions {
+  std::string path;
+  bool write = false;
+  bool prefer_direct = false;  // Take buffered I/O where O_DIRECT is refused, instead of failing.
+  uint64_t preallocate_bytes = 0;
+};
+
+struct OpenedDevice {
+  int fd = -1;
+  const char* failed_step = nullptr;  // Null: it is open.
+  int error = 0;                      // errno of that step; 0 where the step is a judgement of ours.
+  const char* kind = "";              // "block", "file"; else what it is instead.
+  uint64_t size_bytes = 0;
+  uint32_t logical_block_size = 512;
+  uint32_t physical_block_size = 512;
+  uint32_t major = 0;
+  uint32_t minor = 0;
+  bool direct = true;
+  bool async = false;  // io_uring_enter() could block on it (io spec 1.4).
+};
+
+OpenedDevice OpenBlockDevice(const OpenOptions& options);
+
+}  // namespace dmremap
+
+#endif  // DMREMAP_NATIVE_BLOCK_DEVICE_H_

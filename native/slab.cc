@@ -1,0 +1,73 @@
+#include "slab.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "check.h"
+
+namespace dmremap {
+
+Slab::~Slab() {
+  for (Segment& segment : segments_) {
+    if (segment.base != nullptr) munmap(segment.base, kSegmentBytes);
+  }
+}
+
+bool Slab::Reserve() { return segments_[0].base != nullptr || Map(&segments_[0]); }
+
+bool Slab::Map(Segment* segment) {
+  void* base = mmap(nullptr, kSegmentBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return false;
+  // A child made by fork() must not share pages that a device may still be reading from.
+  madvise(base, kSegmentBytes, MADV_DONTFORK);
+  segment->base = static_cast<uint8_t*>(base);
+  segment->free_pages = kSegmentPages;
+  segment->used.fill(0);
+  return true;
+}
+
+int Slab::FindRun(const Segment& segment, uint32_t pages) {
+  uint32_t run = 0;
+  for (uint32_t at = 0; at < kSegmentPages; at++) {
+    run = segment.used[at] ? 0 : run + 1;
+    if (run == pages) return static_cast<int>(at + 1 - pages);
+  }
+  return -1;
+}
+
+SlabBlock Slab::Acquire(size_t bytes) {
+  DMR_CHECK(bytes > 0 && bytes <= kSegmentBytes);
+  const uint32_t pages = static_cast<uint32_t>((bytes + kPageBytes - 1) / kPageBytes);
+  for (uint32_t index = 0; index < kMaxSegments; index++) {
+    Segment& segment = segments_[index];
+    if (segment.base == nullptr && !Map(&segment)) return {};
+    if (segment.free_pages < pages) continue;
+    const int first = FindRun(segment, pages);
+    if (first < 0) continue;
+    std::memset(&segment.used[first], 1, pages);
+    segment.free_pages -= pages;
+    pages_in_use_ += pages;
+    return {segment.base + static_cast<size_t>(first) * kPageBytes, pages, index};
+  }
+  return {};
+}
+
+void Slab::Release(const SlabBlock& block) {
+  Segment& segment = segments_[block.segment];
+  const size_t first = static_cast<size_t>(block.data - segment.base) / kPageBytes;
+  DMR_CHECK(segment.base != nullptr && first + block.pages <= kSegmentPages);
+  for (size_t at = first; at < first + block.pages; at++) {
+    DMR_CHECK(segment.used[at]);
+    segment.used[at] = 0;
+  }
+  segment.free_pages += block.pages;
+  pages_in_use_ -= block.pages;
+  // A burst must not keep its memory for ever: only the first segment stays.
+  if (block.segment != 0 && segment.free_pages == kSegmentPages) {
+    munmap(segment.base, kSegmentBytes);
+    segment.base = nullptr;
+  }
+}
+
+}  // namespace dmremap

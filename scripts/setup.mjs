@@ -1,0 +1,72 @@
+// Brings a fresh clone to where it can be run: Debian packages, npm packages, the native addon, the compiled library.
+// What is done already is passed over. `--lint` adds what only the linters need. Plain Node, no packages.
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildNative, hasLiburing, root } from './lib/native-build.mjs';
+import { once } from './lib/steps.mjs';
+
+const onPath = (program) =>
+  process.env.PATH.split(':').some((folder) => existsSync(`${folder || '.'}/${program}`));
+
+/** A Debian package, and how to see that what we need of it is there. */
+const packages = [
+  { name: 'liburing-dev', present: hasLiburing },
+  { name: 'g++', present: () => onPath('g++') },
+  { name: 'make', present: () => onPath('make') },
+  { name: 'python3', present: () => onPath('python3') },
+  { name: 'util-linux', present: () => onPath('losetup') || existsSync('/usr/sbin/losetup') },
+];
+if (process.argv.includes('--lint'))
+  packages.push({ name: 'clang-format', present: () => onPath('clang-format') });
+
+function run(what, command, arguments_, options = {}) {
+  console.error(`dmremap setup: ${what}`);
+  const { status, error } = spawnSync(command, arguments_, {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    ...options,
+  });
+  if (status === 0) return;
+  console.error(
+    `dmremap setup: this failed: ${command} ${arguments_.join(' ')}${error ? ` (${error.message})` : ''}`,
+  );
+  process.exit(1);
+}
+
+const missing = packages.filter(({ present }) => !present()).map(({ name }) => name);
+if (missing.length > 0) {
+  if (!onPath('apt-get') || process.getuid() !== 0) {
+    console.error(`dmremap setup: install these first, as root: apt-get install ${missing.join(' ')}`);
+    process.exit(1);
+  }
+  const quiet = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  run('refreshing the package lists', 'apt-get', ['-qq', 'update'], quiet);
+  const install = ['-qq', '-y', '--no-install-recommends', 'install', ...missing];
+  run(`installing ${missing.join(', ')}`, 'apt-get', install, quiet);
+}
+
+once('npm', {
+  inputs: ['package.json', 'package-lock.json', '.npmrc'],
+  product: 'node_modules/typescript/bin/tsc',
+  work: () => run('installing npm packages', 'npm', ['ci', '--ignore-scripts']),
+});
+
+once('native', {
+  inputs: ['native', 'binding.gyp', 'package-lock.json', 'scripts/lib/native-build.mjs'],
+  product: 'build/Release/dmremap.node',
+  work: () => {
+    console.error('dmremap setup: building the native addon');
+    if (buildNative() !== 0) process.exit(1);
+  },
+});
+
+once('lib', {
+  inputs: ['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+  product: 'dist/index.js',
+  work: () => {
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    const tsc = 'node_modules/typescript/bin/tsc';
+    run('compiling the library', process.execPath, [tsc, '-p', 'tsconfig.build.json']);
+  },
+});
