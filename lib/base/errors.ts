@@ -90,9 +90,10 @@ export class DmremapError extends Error {
  */
 export class OperationError<Final = Outcome> extends DmremapError {
   readonly outcome: Outcome;
-  readonly #drained: Promise<Final> | (() => Promise<Final>);
+  readonly #drained: Promise<Final>;
+  readonly #hold: (() => void) | undefined;
 
-  /** `drained` as a function is called when somebody asks. */
+  /** `hold` keeps the process alive until `drained` resolves; it is called when somebody asks for `drained`. */
   constructor(
     code: ErrorCode,
     message: string | undefined,
@@ -100,13 +101,15 @@ export class OperationError<Final = Outcome> extends DmremapError {
       cause?: unknown;
       errno?: string | undefined;
       outcome: Outcome;
-      drained: Promise<Final> | (() => Promise<Final>);
+      drained: Promise<Final>;
+      hold?: (() => void) | undefined;
     },
   ) {
     super(code, message, options);
     this.name = operationNames[code] ?? 'DeviceError';
     this.outcome = options.outcome;
     this.#drained = options.drained;
+    this.#hold = options.hold;
   }
 
   /**
@@ -114,7 +117,13 @@ export class OperationError<Final = Outcome> extends DmremapError {
    * keeps the process alive until then; a stuck write that nobody asks about does not.
    */
   get drained(): Promise<Final> {
-    return typeof this.#drained === 'function' ? this.#drained() : this.#drained;
+    this.#hold?.();
+    return this.#drained;
+  }
+
+  /** Calls `listener` with the final outcome once nothing is in flight, without keeping the process alive for it. */
+  whenDrained(listener: (final: Final) => void): void {
+    void this.#drained.then(listener);
   }
 }
 

@@ -61,7 +61,8 @@ export class BatchError extends OperationError<readonly WriteReport[]> {
       cause?: unknown;
       errno?: string | undefined;
       writes: readonly WriteReport[];
-      drained: Promise<readonly WriteReport[]> | (() => Promise<readonly WriteReport[]>);
+      drained: Promise<readonly WriteReport[]>;
+      hold?: () => void;
     },
   ) {
     super(code, message, { ...options, outcome: overallOutcome(options.writes) });

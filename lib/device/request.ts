@@ -84,11 +84,9 @@ export class Pending {
     this.#abort?.();
   }
 
-  /** `drained`, for somebody who waits for it. */
-  #awaitDrained(): Promise<readonly WriteReport[]> {
+  readonly #hold = () => {
     if (!this.#isDrained) this.#endHold ??= this.#owner.holdLoop();
-    return this.drained;
-  }
+  };
 
   /** Whether an aborted write of this request may still land on the range. */
   unsettledOn(offset: bigint, length: number): boolean {
@@ -139,12 +137,13 @@ export class Pending {
         : this.#deviceError(this.#steps[first], results[first]?.error ?? 0);
     const errno = this.#stop === undefined ? errnoName(results[first]?.error ?? 0) : undefined;
     if (this.#batch)
-      return new BatchError(code, message, { cause, errno, writes, drained: () => this.#awaitDrained() });
+      return new BatchError(code, message, { cause, errno, writes, drained: this.drained, hold: this.#hold });
     return new OperationError<Outcome>(code, message, {
       cause,
       errno,
       outcome: overallOutcome(writes),
-      drained: () => this.#awaitDrained().then(overallOutcome),
+      drained: this.drained.then(overallOutcome),
+      hold: this.#hold,
     });
   }
 

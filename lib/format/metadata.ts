@@ -1,0 +1,156 @@
+// Room: format. Values to bytes. A Metadata is a table with the slot that it came from: what we do not know, pad
+// bytes, expansion, ghosts and the tail of the slot, goes back to disk as it was (format section 6 rule 7).
+// A Metadata is never changed; every update derives a new one.
+import { argumentError, DmremapError } from '../base/errors.js';
+import type { Sector, Sequence, UnixNanoseconds, UnixSeconds } from '../base/units.js';
+import { structureChecksum } from './checksum.js';
+import type { ValidCopy } from './codec.js';
+import { viewOf } from './layout.js';
+import {
+  checksumOffset,
+  entriesOffset,
+  entryBytes,
+  entryFlags,
+  entryLayout,
+  formatVersion,
+  type Header,
+  headerLayout,
+  maxEntries,
+  maxHealthScore,
+  metadataMagic,
+  type RemapEntry,
+  readHeader,
+  slotBytes,
+  structureBytes,
+} from './structure.js';
+
+/** A table and everything that is written with it. */
+export interface Metadata {
+  /** What is written but for `checksum` and `copyIndex`, which belong to a copy and are set by `encodeCopy`. */
+  readonly header: Header;
+  /** The table, at most 2048 entries. */
+  readonly entries: readonly RemapEntry[];
+  /** The slot that the rest is taken from, 131,072 bytes. Never written to. */
+  readonly base: Uint8Array<ArrayBuffer>;
+}
+
+/** The metadata of a copy: `encodeCopy(metadataOf(copy), copy.header.copyIndex)` is that copy, byte for byte. */
+export const metadataOf = (copy: ValidCopy): Metadata => ({
+  header: copy.header,
+  entries: copy.entries,
+  base: copy.bytes,
+});
+
+/** What a new table has to be told. */
+export interface BlankOptions {
+  readonly mainSectors: Sector;
+  readonly spareSectors: Sector;
+  readonly timestampSeconds: UnixSeconds;
+  readonly sequence: Sequence;
+}
+
+/**
+ * An empty table with what the module writes into a new one (the last column of format section 2), and zero in
+ * everything else, the tail of the slot included.
+ */
+export function blankMetadata(options: BlankOptions): Metadata {
+  const base = new Uint8Array(slotBytes);
+  const header: Header = {
+    ...readHeader(base),
+    magic: metadataMagic,
+    version: formatVersion,
+    sequenceNumber: options.sequence,
+    timestampSeconds: options.timestampSeconds,
+    structureSize: structureBytes,
+    mainDeviceSectors: options.mainSectors,
+    spareDeviceSectors: options.spareSectors,
+    sectorSize: 512,
+    healthScore: maxHealthScore,
+    scanIntervalHours: 24,
+    maxRemaps: maxEntries,
+  };
+  return { header, entries: [], base };
+}
+
+/** The header fields that an update may change. The others follow from the table or from the copy. */
+export type HeaderChanges = Partial<
+  Omit<Header, 'magic' | 'version' | 'checksum' | 'copyIndex' | 'activeRemaps'>
+>;
+
+//  The field has 32 bits, a spare can have more sectors. It is a hint, so it saturates instead of wrapping.
+const nextSpareSectorMax = 0xffff_ffffn as Sector;
+
+/** The same table under a changed header: the next sequence, say. `nextSpareSector` saturates at 2^32 - 1. */
+export function withHeader(metadata: Metadata, changes: HeaderChanges): Metadata {
+  const changed = { ...metadata.header, ...changes };
+  const { nextSpareSector } = changed;
+  return {
+    ...metadata,
+    header: {
+      ...changed,
+      nextSpareSector: nextSpareSector > nextSpareSectorMax ? nextSpareSectorMax : nextSpareSector,
+    },
+  };
+}
+
+/**
+ * Another table in place of this one. Entries that it no longer reaches stay in the slot as ghosts, as the module
+ * leaves them.
+ * @throws DmremapError ERR_TABLE_FULL beyond 2048 entries.
+ */
+export function withEntries(
+  metadata: Metadata,
+  entries: readonly RemapEntry[],
+  changes: HeaderChanges = {},
+): Metadata {
+  if (entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
+  const changed = withHeader(metadata, changes);
+  return {
+    ...changed,
+    header: { ...changed.header, activeRemaps: entries.length },
+    entries: [...entries],
+  };
+}
+
+/** What a new remap entry has to be told. */
+export interface EntryOptions {
+  readonly originalSector: Sector;
+  readonly spareSector: Sector;
+  readonly remapTimestampNs: UnixNanoseconds;
+}
+
+/** A remap entry as the module would write it once it is in force: ACTIVE, one error, never accessed. */
+export const remapEntry = (options: EntryOptions): RemapEntry => ({
+  ...options,
+  accessCount: 0,
+  errorCount: 1,
+  remapReason: 0,
+  flags: entryFlags.active,
+  padding: 0,
+});
+
+/**
+ * The bytes of one slot: the base with the header, the entries and a checksum of its own.
+ * @param copyIndex what the copy says its number is, 0 to 2^32 - 1. The module writes one number into all five.
+ * @param tailOf the slot that is about to be overwritten, 131,072 bytes: its bytes behind the structure stay as
+ *   they are there, and not as they are in the base. A live entry can have its data in them (rule 14).
+ * @throws RangeError ERR_OUT_OF_RANGE where a value does not fit its field.
+ */
+export function encodeCopy(
+  metadata: Metadata,
+  copyIndex: number,
+  tailOf: Uint8Array = metadata.base,
+): Uint8Array<ArrayBuffer> {
+  if (tailOf.length !== slotBytes) {
+    throw argumentError('ERR_OUT_OF_RANGE', `a slot is ${slotBytes} bytes, not ${tailOf.length}`);
+  }
+  const slot = metadata.base.slice();
+  slot.set(tailOf.subarray(structureBytes), structureBytes);
+  const view = viewOf(slot);
+  headerLayout.write(view, 0, { ...metadata.header, copyIndex, activeRemaps: metadata.entries.length });
+  metadata.entries.forEach((entry, index) => {
+    entryLayout.write(view, entriesOffset + index * entryBytes, entry);
+  });
+  view.setUint32(checksumOffset, structureChecksum(slot), true);
+  return slot;
+}

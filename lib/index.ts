@@ -1,0 +1,49 @@
+// The public door of the package. What is exported here is promised; everything else is ours to move.
+export type { Cancellable, CancelOptions } from './base/cancellable.js';
+export { DmremapError, type ErrorCode, errorCodes, OperationError, type Outcome } from './base/errors.js';
+export {
+  type ByteOffset,
+  byteOffset,
+  type Sector,
+  type Sequence,
+  sector,
+  type UnixNanoseconds,
+  type UnixSeconds,
+  unixSeconds,
+} from './base/units.js';
+export {
+  BatchError,
+  type CloseReport,
+  type Device,
+  type DeviceInfo,
+  type WriteOptions,
+  type WriteReport,
+  type WriteStep,
+} from './device/device.js';
+export { type OpenDeviceOptions, openDevice } from './device/io-uring-device.js';
+export { MemoryDevice, type MemoryDeviceOptions } from './device/memory-device.js';
+export { type DamagedCopy, type DecodedSlot, decodeCopy, type ValidCopy } from './format/codec.js';
+export type { Damage, SlotRead } from './format/damage.js';
+export { type Geometry, type GeometryName, geometries } from './format/geometry.js';
+export {
+  blankMetadata,
+  encodeCopy,
+  type Metadata,
+  metadataOf,
+  withEntries,
+  withHeader,
+} from './format/metadata.js';
+export type { Header, RemapEntry } from './format/structure.js';
+export { CommitError, type CommitReport, type CopyOutcome, type Finds } from './store/commit-report.js';
+export { type ExamineInput, examine, type Report } from './store/examine.js';
+export { type ExamineOptions, examineDevice } from './store/examine-device.js';
+export { toExamineJson } from './store/examine-json.js';
+export type { Lint, LintId, Severity } from './store/lint.js';
+export {
+  type CommitOptions,
+  type CreateStoreOptions,
+  MetadataStore,
+  type OpenStoreOptions,
+  type StoreOptions,
+} from './store/metadata-store.js';
+export { type AddOptions, RemapTable, type RemapTableOptions } from './store/remap-table.js';

@@ -1,0 +1,48 @@
+// Room: store, pure part. What stands in the way of writing to a spare, before anything is written.
+import { DmremapError } from '../base/errors.js';
+import { isForeign, looksLikeOurs } from './activation.js';
+import type { Ambiguity, Report } from './examine.js';
+
+/** Why a caller has to name the copy, and which there are to name. */
+export function ambiguityText(report: Report): string {
+  const reasons = report.ambiguities.map(ambiguitySentence);
+  return `${reasons.join('; ')}: name the copy to go on from`;
+}
+
+function ambiguitySentence(ambiguity: Ambiguity): string {
+  switch (ambiguity.kind) {
+    case 'disagreement':
+      return `the kernel module would take copy ${ambiguity.driver}, the newest by sequence is copy ${ambiguity.ours}`;
+    case 'regression':
+      return `copies ${ambiguity.copies.join(' ')} are newer by the clock but have a lower sequence`;
+    case 'fork':
+      return `copies ${ambiguity.copies.join(' ')} have one sequence, ${ambiguity.sequence}, and different contents`;
+  }
+}
+
+/**
+ * What a create must not do (format section 6 rule 9).
+ * @throws DmremapError ERR_DEVICE_TOO_SMALL, ERR_IO after a failed read, ERR_METADATA_EXISTS without `force`.
+ */
+export function refuseExisting(path: string, report: Report, force: boolean): void {
+  const { copies, otherCopies } = report;
+  if (copies.every(({ slot }) => slot.state === 'absent')) {
+    throw new DmremapError('ERR_DEVICE_TOO_SMALL', `${path}: no copy of 131072 bytes fits`);
+  }
+  for (const { copy, slot } of copies) {
+    if (slot.state !== 'damaged' || slot.damage.fault !== 'unreadable') continue;
+    const { errno } = slot.damage;
+    throw new DmremapError(
+      'ERR_IO',
+      `${path}: copy ${copy} cannot be read (${errno}), so nothing is written`,
+      { errno },
+    );
+  }
+  const there = [...copies, ...otherCopies].filter((copy) => looksLikeOurs(copy) || isForeign(copy));
+  if (there.length === 0 || force) return;
+  const offsets = [...new Set(there.map(({ offset }) => offset))].join(', ');
+  throw new DmremapError(
+    'ERR_METADATA_EXISTS',
+    `${path}: something that looks like metadata is there, at ${offsets}`,
+  );
+}

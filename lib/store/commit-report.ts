@@ -1,0 +1,77 @@
+// Room: store, pure part. What a commit says about the disk, copy by copy, whether it succeeded or not (io contract 9).
+import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
+import type { Sequence } from '../base/units.js';
+import { assertNever } from '../base/units.js';
+import type { SlotRole } from './commit-plan.js';
+
+/** What a reader would find after a power cut now: the table from before, the new one, or one of the two. */
+export type Finds = 'old' | 'new' | 'either';
+
+/** What is known about one copy after a commit. */
+export interface CopyOutcome {
+  readonly copy: number;
+  /** Of the new copy's bytes. */
+  readonly outcome: Outcome;
+  /** Its first block was zeroed, so that its old damaged bytes cannot come back to life. */
+  readonly disarmed: boolean;
+  /** Why it was not written: left out (`absent`, `unreadable`, `unsettled`), or the errno's name of its write. */
+  readonly reason: SlotRole | string | undefined;
+}
+
+/** A commit that is durable. */
+export interface CommitReport {
+  readonly sequence: Sequence;
+  readonly copies: readonly CopyOutcome[];
+  readonly finds: Finds;
+  /** Copies that fit and do not hold the new table. Not empty: the store is degraded, and repair is due. */
+  readonly degraded: readonly number[];
+}
+
+/** What is known once nothing of a failed commit is in flight any more. */
+export type CommitFinal = Pick<CommitReport, 'copies' | 'finds'>;
+
+export function findsOf(copies: readonly CopyOutcome[], oldIsCertain = true): Finds {
+  let finds: Finds = oldIsCertain ? 'old' : 'either';
+  for (const { outcome } of copies) {
+    switch (outcome) {
+      case 'written':
+        return 'new'; //  It outranks every other copy, and it is durable.
+      case 'unknown':
+        finds = 'either'; //  Torn, late, or there.
+        break;
+      case 'untouched':
+        break;
+      default:
+        assertNever(outcome);
+    }
+  }
+  return finds;
+}
+
+/** The rejection of a commit. `copies` and `finds` say what is on the disk now, `drained` what is there finally. */
+export class CommitError extends OperationError<CommitFinal> {
+  readonly sequence: Sequence;
+  readonly copies: readonly CopyOutcome[];
+  readonly finds: Finds;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: {
+      cause?: unknown;
+      errno?: string | undefined;
+      sequence: Sequence;
+      copies: readonly CopyOutcome[];
+      finds: Finds;
+      drained: Promise<CommitFinal>;
+      hold?: (() => void) | undefined;
+    },
+  ) {
+    const touched = options.copies.some(({ outcome, disarmed }) => outcome !== 'untouched' || disarmed);
+    super(code, message, { ...options, outcome: touched ? 'unknown' : 'untouched' });
+    if (this.name === 'DeviceError') this.name = 'CommitError';
+    this.sequence = options.sequence;
+    this.copies = options.copies;
+    this.finds = options.finds;
+  }
+}

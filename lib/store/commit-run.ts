@@ -1,0 +1,106 @@
+// Room: store. One commit, from the ledger's roles to a report or a CommitError. Pure of time and of tables: it is
+// given the new metadata and writes it, in the order and the phases of format section 6 rule 8.
+import type { Device } from '../device/device.js';
+import { encodeCopy, type Metadata } from '../format/metadata.js';
+import { slotBytes } from '../format/structure.js';
+import { overwriteOrder } from './commit-plan.js';
+import { CommitError, type CommitReport, type CopyOutcome, findsOf } from './commit-report.js';
+import type { SlotLedger } from './slot-ledger.js';
+import { writeCopies } from './write-copies.js';
+
+/** The structure's 84,288 bytes, rounded up to the largest logical block there is. */
+const updateBytes = 86_016;
+
+export interface CommitJob {
+  readonly device: Device;
+  readonly ledger: SlotLedger;
+  readonly metadata: Metadata;
+  /** `own`: each copy carries its number. `zero`: what the module writes. */
+  readonly copyIndex: 'own' | 'zero';
+  /** Zeroes the rest of each slot too, instead of keeping what lies there. */
+  readonly fresh: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Writes the metadata. Starts on the same turn: what can be refused was refused before. */
+export async function runCommit(job: CommitJob): Promise<CommitReport> {
+  const { device, ledger, metadata, signal } = job;
+  const order = overwriteOrder(ledger.plan, ledger.electionsAgree);
+  const images = new Map<number, Uint8Array>();
+  const imageOf = (copy: number): Uint8Array => {
+    let image = images.get(copy);
+    if (image === undefined) {
+      const tail = job.fresh ? undefined : ledger.bytesOf(copy);
+      image = encodeCopy(metadata, job.copyIndex === 'own' ? copy : 0, tail);
+      images.set(copy, image);
+    }
+    return image;
+  };
+  const oldIsCertain = ledger.copiesOf('unsettled', 'unread').length === 0;
+  const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(ledger, outcomes);
+
+  const result = await writeCopies({
+    device,
+    order,
+    offsetOf: ledger.offsetOf,
+    bytesOf: (copy) => imageOf(copy).subarray(0, job.fresh ? slotBytes : updateBytes),
+    signal,
+  });
+  const copies = complete(result.copies);
+  const finds = findsOf(copies, oldIsCertain);
+  const sequence = metadata.header.sequenceNumber;
+  const { stopped, failed } = result;
+  const drained = result.drained.then((final) => {
+    const known = complete(final);
+    return { copies: known, finds: findsOf(known, oldIsCertain) };
+  });
+
+  ledger.record(copies, imageOf, stopped !== undefined);
+  if (stopped !== undefined) {
+    // Of the planned copies: one that was left out waits for an earlier commit's write.
+    void result.drained.then((final) => ledger.drained(final));
+    throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds)}`, {
+      cause: stopped.cause,
+      errno: stopped.errno,
+      sequence,
+      copies,
+      finds,
+      drained,
+      hold: () => void stopped.drained,
+    });
+  }
+
+  const durable = copies.filter(({ outcome }) => outcome === 'written').length;
+  if (durable < Math.min(2, order.length)) {
+    const why = failed?.message ?? 'too few copies could be written';
+    throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds)}`, {
+      cause: failed,
+      errno: failed?.errno,
+      sequence,
+      copies,
+      finds,
+      drained,
+    });
+  }
+  const degraded = copies.filter(({ outcome, reason }) => outcome !== 'written' && reason !== 'absent');
+  return { sequence, copies, finds, degraded: degraded.map(({ copy }) => copy) };
+}
+
+/** Five rows: with the copies that the commit left alone, and why. */
+function withLeftOut(ledger: SlotLedger, outcomes: readonly CopyOutcome[]): readonly CopyOutcome[] {
+  return ledger.plan.map(({ copy, role }) => {
+    const known = outcomes.find((outcome) => outcome.copy === copy);
+    return known ?? { copy, outcome: 'untouched', disarmed: false, reason: role };
+  });
+}
+
+function sentence(copies: readonly CopyOutcome[], finds: CommitReport['finds']): string {
+  const list = (outcome: CopyOutcome['outcome']) =>
+    copies.filter((copy) => copy.outcome === outcome && copy.reason !== 'absent').map(({ copy }) => copy);
+  const parts = (['written', 'unknown', 'untouched'] as const)
+    .map((outcome) => ({ outcome, numbers: list(outcome) }))
+    .filter(({ numbers }) => numbers.length > 0)
+    .map(({ outcome, numbers }) => `${outcome}: ${numbers.join(' ')}`);
+  const found = { old: 'the old table', new: 'the new table', either: 'the old or the new table' }[finds];
+  return `copies ${parts.join(', ')}; a reader finds ${found}`;
+}

@@ -1,0 +1,37 @@
+// Room: store. Examines a spare by path or by device, read-only from beginning to end.
+import { type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
+import { clockSeconds, type UnixSeconds } from '../base/units.js';
+import type { Device } from '../device/device.js';
+import { openDevice } from '../device/io-uring-device.js';
+import type { GeometryName } from '../format/geometry.js';
+import type { Report } from './examine.js';
+import { inspect } from './inspect.js';
+
+export interface ExamineOptions extends CancelOptions {
+  /** `auto` (default): the driver's places, unless only the documented ones hold something. */
+  readonly geometry?: 'auto' | GeometryName | undefined;
+  /** The clock that the driver's future rule is applied to. Default: this host's. */
+  readonly now?: UnixSeconds | undefined;
+  /** Takes entries and ghosts from this copy (0 to 4) instead of the elected one. */
+  readonly copy?: number | undefined;
+}
+
+/**
+ * Reads every copy of a spare, or of an image of its first 655,360 bytes, and says what is there, which copy wins and
+ * why. Opens read-only, without O_DIRECT where that is not supported, and never writes.
+ *
+ * Rejections: those of `openDevice`; ERR_COPY_NOT_VALID where the copy asked for is not valid. A slot that cannot be
+ * read is a damage in the report, not an error. (Format section 6 rules 1 to 4.)
+ */
+export function examineDevice(target: string | Device, options: ExamineOptions = {}): Cancellable<Report> {
+  return cancellableAsync(options, async (signal) => {
+    const { geometry, copy, now = clockSeconds() } = options;
+    const owned = typeof target === 'string';
+    const device = owned ? await openDevice(target, { mode: 'read', direct: 'prefer', signal }) : target;
+    try {
+      return await inspect(device, { geometry, copy, now, signal });
+    } finally {
+      if (owned) await device.close(signal.aborted ? { graceMs: 5 } : {});
+    }
+  });
+}

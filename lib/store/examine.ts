@@ -1,0 +1,171 @@
+// Room: store, pure part. Everything that can be said about a spare from what its slots hold, in one report. Reads
+// nothing and asks no clock: who calls hands in the bytes and the time.
+import { argumentError, DmremapError } from '../base/errors.js';
+import type { Sector, Sequence, UnixSeconds } from '../base/units.js';
+import type { SlotRead } from '../format/damage.js';
+import { type DriverRule, driverVerdict } from '../format/driver.js';
+import { type GeometryName, geometries } from '../format/geometry.js';
+import { copyCount, type RemapEntry } from '../format/structure.js';
+import { type Activation, activationOf, isForeign, looksLikeOurs } from './activation.js';
+import { isValid, readCopies, type SlotCopy, type ValidSlot } from './copies.js';
+import { type DriverWinner, electDriver, electionsAgree, electOurs, forks, regressions } from './election.js';
+import type { Lint } from './lint.js';
+import { lintsOf } from './lints.js';
+import { effectiveEntries } from './table.js';
+import { damageText } from './words.js';
+
+/** What `examine` is told. */
+export interface ExamineInput {
+  /** What reading gave, by geometry and copy number. What is missing counts as absent. */
+  readonly reads: {
+    readonly driver: readonly SlotRead[];
+    readonly documented: readonly SlotRead[];
+  };
+  /** Size of the device or image. A slot that does not fit it is absent, whatever was read. */
+  readonly sizeBytes: bigint;
+  /** The clock that the module's future rule is applied to. */
+  readonly now: UnixSeconds;
+  /** `auto`: the driver's places, unless only the documented ones hold something. */
+  readonly geometry: 'auto' | GeometryName;
+  /** Shows this copy (0 to 4) in place of our elected one. */
+  readonly copy?: number | undefined;
+  /** Size of the spare at hand, for the lint size-mismatch; leave it out for an image of the metadata region. */
+  readonly deviceSectors?: Sector | undefined;
+}
+
+/** A slot with what it holds and what the module makes of it. */
+export interface ReportCopy extends SlotCopy {
+  /** Null where the module accepts it. */
+  readonly driverRejects: DriverRule | null;
+}
+
+/** Who won an election. */
+export interface Elected {
+  readonly copy: number;
+  readonly sequence: Sequence;
+}
+
+/** A remap entry with its place in the table. */
+export interface ReportEntry extends RemapEntry {
+  readonly index: number;
+  /** False for the earlier of two duplicates and for a ghost: it maps nothing. */
+  readonly effective: boolean;
+}
+
+/** Why a table cannot be opened for writing before somebody names the copy (format section 6 rule 2). */
+export type Ambiguity =
+  | { readonly kind: 'disagreement'; readonly driver: number; readonly ours: number }
+  | { readonly kind: 'regression'; readonly copies: readonly number[] }
+  | { readonly kind: 'fork'; readonly sequence: Sequence; readonly copies: readonly number[] };
+
+/** What is known about a spare. */
+export interface Report {
+  readonly sizeBytes: bigint;
+  readonly now: UnixSeconds;
+  /** The geometry that `copies`, `elections`, `lints` and `ambiguities` are about. */
+  readonly geometry: GeometryName;
+  /** Five, lowest number first. */
+  readonly copies: readonly ReportCopy[];
+  /** The five of the geometry that is not reported: what a create would leave behind or collide with. */
+  readonly otherCopies: readonly SlotCopy[];
+  readonly elections: {
+    readonly driver: Elected | null;
+    readonly ours: Elected | null;
+    /** The same copy, two copies with one table, or nobody. */
+    readonly agree: boolean;
+  };
+  /** Always about the driver's places. */
+  readonly activation: Activation;
+  /** The copy that `entries` and `ghosts` come from: our elected one, or the one that was asked for. */
+  readonly shown: ValidSlot | null;
+  readonly entries: readonly ReportEntry[];
+  readonly ghosts: readonly ReportEntry[];
+  readonly lints: readonly Lint[];
+  readonly ambiguities: readonly Ambiguity[];
+}
+
+/**
+ * Examines a spare. Never throws on what the slots hold.
+ * @throws DmremapError ERR_COPY_NOT_VALID where the copy asked for is not valid.
+ * @throws RangeError ERR_OUT_OF_RANGE where it is not 0 to 4, or where the bytes of a slot are fewer than 84,288.
+ */
+export function examine(input: ExamineInput): Report {
+  const { reads, sizeBytes, now } = input;
+  const atDriver = readCopies(geometries.driver, reads.driver, sizeBytes);
+  const atDocumented = readCopies(geometries.documented, reads.documented, sizeBytes);
+  const geometry = chooseGeometry(input.geometry, atDriver, atDocumented);
+  const [copies, otherCopies] = geometry === 'driver' ? [atDriver, atDocumented] : [atDocumented, atDriver];
+
+  const driver = electDriver(copies, now);
+  const ours = electOurs(copies);
+  const shown = input.copy === undefined ? ours : namedCopy(copies, input.copy);
+  const { deviceSectors } = input;
+  return {
+    sizeBytes,
+    now,
+    geometry,
+    copies: copies.map((copy) => ({ ...copy, driverRejects: driverVerdict(copy.slot, now) })),
+    otherCopies,
+    elections: {
+      driver: driver && { copy: driver.copy, sequence: driver.sequenceNumber },
+      ours: ours && { copy: ours.copy, sequence: ours.slot.header.sequenceNumber },
+      agree: electionsAgree(driver, ours),
+    },
+    activation: activationOf(atDriver, now),
+    shown,
+    entries: entriesOf(shown),
+    ghosts: ghostsOf(shown),
+    lints: lintsOf({ copies, ours, shown, now, deviceSectors, geometry: geometries[geometry] }),
+    ambiguities: ambiguitiesOf(copies, driver, ours, now),
+  };
+}
+
+function chooseGeometry(
+  asked: 'auto' | GeometryName,
+  atDriver: readonly SlotCopy[],
+  atDocumented: readonly SlotCopy[],
+): GeometryName {
+  if (asked !== 'auto') return asked;
+  const holdSomething = (copies: readonly SlotCopy[]) =>
+    copies.some((copy) => looksLikeOurs(copy) || isForeign(copy));
+  return !holdSomething(atDriver) && holdSomething(atDocumented) ? 'documented' : 'driver';
+}
+
+function namedCopy(copies: readonly SlotCopy[], copy: number): ValidSlot {
+  const named = copies[copy];
+  if (named === undefined) {
+    throw argumentError('ERR_OUT_OF_RANGE', `copies are numbered 0 to ${copyCount - 1}, not ${copy}`);
+  }
+  if (isValid(named)) return named;
+  const why = named.slot.state === 'damaged' ? damageText(named.slot.damage) : 'does not fit the device';
+  throw new DmremapError('ERR_COPY_NOT_VALID', `copy ${copy} ${why}`);
+}
+
+function entriesOf(shown: ValidSlot | null): ReportEntry[] {
+  if (shown === null) return [];
+  const { entries } = shown.slot;
+  const effective = effectiveEntries(entries);
+  return entries.map((entry, index) => ({ ...entry, index, effective: effective[index] === true }));
+}
+
+const ghostsOf = (shown: ValidSlot | null): ReportEntry[] =>
+  shown === null ? [] : shown.slot.ghosts.map(({ index, entry }) => ({ ...entry, index, effective: false }));
+
+/** Disagreement, regression and fork, in this order. Opening for writing refuses while there is one. */
+export function ambiguitiesOf(
+  copies: readonly SlotCopy[],
+  driver: DriverWinner | null,
+  ours: ValidSlot | null,
+  now: UnixSeconds,
+): Ambiguity[] {
+  const found: Ambiguity[] = [];
+  if (driver !== null && ours !== null && !electionsAgree(driver, ours)) {
+    found.push({ kind: 'disagreement', driver: driver.copy, ours: ours.copy });
+  }
+  const regressed = regressions(copies, now);
+  if (regressed.length > 0) found.push({ kind: 'regression', copies: regressed });
+  for (const { sequenceNumber, copies: members } of forks(copies)) {
+    found.push({ kind: 'fork', sequence: sequenceNumber, copies: members });
+  }
+  return found;
+}

@@ -1,0 +1,17 @@
+// Room: store, pure part. All lints of a spare, copies first.
+import type { Geometry } from '../format/geometry.js';
+import { type CopyLintInput, copyLints } from './copy-lints.js';
+import { entryLints } from './entry-lints.js';
+import type { Lint } from './lint.js';
+
+/** What a spare is judged by. */
+export interface LintInput extends CopyLintInput {
+  readonly geometry: Geometry;
+}
+
+/** Everything that `check` would complain about: about copies first, then entry by entry of the table shown. */
+export function lintsOf(input: LintInput): Lint[] {
+  const { shown, geometry } = input;
+  const ofEntries = shown === null ? [] : entryLints(shown.slot.header, shown.slot.entries, geometry);
+  return [...copyLints(input), ...ofEntries];
+}

@@ -1,0 +1,162 @@
+// Room: store. What is known of each slot between commits: its role, its bytes, and whether an aborted write may still
+// land there. What was read before that write has drained is no evidence (format section 6 rule 8).
+import type { ByteOffset, UnixSeconds } from '../base/units.js';
+import { decodeSlot } from '../format/codec.js';
+import type { SlotRead } from '../format/damage.js';
+import type { Geometry } from '../format/geometry.js';
+import { checksumOffset, structureBytes } from '../format/structure.js';
+import type { PlanSlot, SlotRole } from './commit-plan.js';
+import type { CopyOutcome } from './commit-report.js';
+import type { SlotCopy, ValidSlot } from './copies.js';
+import { electDriver, electOurs, nextSequenceBase } from './election.js';
+import { sameTable } from './table.js';
+
+interface LedgerSlot {
+  readonly copy: number;
+  readonly offset: ByteOffset;
+  role: SlotRole;
+  picked: boolean;
+  /** What the slot holds, where that is known. */
+  bytes: Uint8Array | null;
+}
+
+export class SlotLedger {
+  readonly #slots: LedgerSlot[];
+  readonly #geometry: Geometry;
+  /** Sequences above it were given out by this store. */
+  readonly #base: bigint;
+  #agree = true;
+  #waiting: (() => void)[] = [];
+
+  /** @param named the copy that the caller opened or named; undefined when a table is created. */
+  constructor(geometry: Geometry, copies: readonly SlotCopy[], named: number | undefined, now: UnixSeconds) {
+    this.#geometry = geometry;
+    this.#base = nextSequenceBase(copies);
+    this.#slots = copies.map(({ copy, offset, slot }) => {
+      const bytes = slot.state === 'absent' ? null : slot.bytes;
+      return { copy, offset, bytes, role: roleBefore(slot), picked: false };
+    });
+    this.#assign(copies, named, now);
+  }
+
+  get plan(): readonly PlanSlot[] {
+    return this.#slots;
+  }
+
+  /** Whether the driver elects the same table as the one that is named, be it by another copy. */
+  get electionsAgree(): boolean {
+    return this.#agree;
+  }
+
+  /** Slots with a role, lowest number first. */
+  copiesOf(...roles: readonly SlotRole[]): number[] {
+    return this.#slots.filter(({ role }) => roles.includes(role)).map(({ copy }) => copy);
+  }
+
+  /** The bytes of a slot, where they are known: what lies behind the structure must stay. */
+  bytesOf(copy: number): Uint8Array | undefined {
+    return this.#slots[copy]?.bytes ?? undefined;
+  }
+
+  offsetOf = (copy: number): ByteOffset => this.#geometry.slots[copy] as ByteOffset;
+
+  roleOf = (copy: number): SlotRole => this.#slots[copy]?.role ?? 'absent';
+
+  /**
+   * After a commit, however it ended: what was written is the table from now on, what may still land is unsettled.
+   * @param written the new bytes of a slot.
+   */
+  record(copies: readonly CopyOutcome[], written: (copy: number) => Uint8Array, inFlight: boolean): void {
+    const anyNew = copies.some(({ outcome }) => outcome === 'written');
+    for (const slot of this.#slots) {
+      const after = copies.find(({ copy }) => copy === slot.copy);
+      if (after?.outcome === 'written') {
+        slot.role = 'named';
+        slot.bytes = written(slot.copy);
+      } else if (after?.outcome === 'unknown' || after?.disarmed) {
+        slot.role = inFlight ? 'unsettled' : 'unread';
+      } else if (anyNew && (slot.role === 'named' || slot.role === 'driver')) {
+        slot.role = 'other'; // The new table outranks it.
+      }
+    }
+    if (!anyNew) return;
+    for (const slot of this.#slots) slot.picked = false;
+    const first = this.#named();
+    if (first !== undefined) first.picked = true;
+  }
+
+  /** What was in flight on these copies is not any more: from here on a read is evidence. */
+  drained(copies: readonly CopyOutcome[]): void {
+    for (const { copy } of copies) {
+      const slot = this.#slots[copy];
+      if (slot?.role === 'unsettled') slot.role = 'unread';
+    }
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
+  /** Resolves at the next `drained`. */
+  whenDrained(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Takes in what was read back, and elects again. Returns the sequence that is to be risen above. */
+  readBack(reads: ReadonlyMap<number, SlotRead>, now: UnixSeconds): bigint {
+    const before = this.#slots.find(({ role, picked }) => role === 'named' && picked) ?? this.#named();
+    for (const [copy, read] of reads) {
+      const slot = this.#slots[copy];
+      if (slot === undefined) continue;
+      slot.bytes = read.kind === 'bytes' ? read.bytes : null;
+      slot.role = roleBefore(decodeSlot(read));
+    }
+    const copies = this.#slots
+      .filter(({ role }) => role !== 'unsettled' && role !== 'unread')
+      .map(({ copy, offset, bytes }) => {
+        const read: SlotRead = bytes === null ? { kind: 'absent' } : { kind: 'bytes', bytes };
+        return { copy, offset, slot: decodeSlot(read) };
+      });
+    // A copy that this store has written outranks all others. Else the caller's choice stands: an election could
+    // prefer what the caller decided against.
+    const ours = electOurs(copies);
+    const landed = ours !== null && ours.slot.header.sequenceNumber > this.#base;
+    this.#assign(copies, landed ? ours.copy : (before ?? ours)?.copy, now);
+    return nextSequenceBase(copies);
+  }
+
+  #named(): LedgerSlot | undefined {
+    return this.#slots.find(({ role }) => role === 'named');
+  }
+
+  #assign(copies: readonly SlotCopy[], named: number | undefined, now: UnixSeconds): void {
+    const namedSlot = copies.find(
+      (copy): copy is ValidSlot => copy.copy === named && copy.slot.state === 'valid',
+    );
+    const driver = electDriver(copies, now);
+    this.#agree = driver === null || namedSlot === undefined || sameTable(driver.bytes, namedSlot.slot.bytes);
+    for (const { copy, slot } of copies) {
+      const mine = this.#slots[copy];
+      if (mine === undefined || slot.state === 'absent' || slot.bytes === null) continue;
+      const isDriver = driver !== null && sameButIndex(driver.bytes, slot.bytes);
+      const isNamed = namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, slot.bytes);
+      mine.picked = copy === named || copy === driver?.copy;
+      if (isNamed) mine.role = 'named';
+      else if (isDriver) mine.role = 'driver';
+      else mine.role = roleBefore(slot);
+    }
+    // Of one table only one copy is kept to the last.
+    const both = this.#slots.filter(({ role, picked }) => role === 'named' && picked);
+    for (const slot of both) slot.picked = slot.copy === named;
+  }
+}
+
+function roleBefore(slot: SlotCopy['slot']): SlotRole {
+  if (slot.state === 'valid') return 'other';
+  if (slot.state === 'absent') return 'absent';
+  if (slot.damage.fault === 'unreadable') return 'unreadable';
+  return slot.damage.fault === 'blank' ? 'blank' : 'damaged';
+}
+
+function sameButIndex(a: Uint8Array, b: Uint8Array): boolean {
+  const equal = (start: number, end: number) =>
+    Buffer.compare(a.subarray(start, end), b.subarray(start, end)) === 0;
+  return equal(0, checksumOffset) && equal(checksumOffset + 8, structureBytes);
+}

@@ -1,0 +1,21 @@
+// Room: store, pure part. A table is its active entries and nothing else: sequence, timestamp and copy index do
+// not belong to it (format section 5).
+import { entriesOffset, entryBytes, maxEntries, type RemapEntry, readHeader } from '../format/structure.js';
+
+/**
+ * Whether two slots hold the same table: equally many active entries, equal byte for byte. Takes raw slots, because
+ * the module may accept what we do not decode.
+ */
+export const sameTable = (a: Uint8Array, b: Uint8Array): boolean =>
+  Buffer.compare(tableBytes(a), tableBytes(b)) === 0;
+
+function tableBytes(slot: Uint8Array): Uint8Array {
+  const entries = Math.min(readHeader(slot).activeRemaps, maxEntries);
+  return slot.subarray(entriesOffset, entriesOffset + entries * entryBytes);
+}
+
+/** For each entry whether it takes part in the mapping: of duplicates of one original only the last does. */
+export function effectiveEntries(entries: readonly RemapEntry[]): boolean[] {
+  const lastOf = new Map(entries.map(({ originalSector }, index) => [originalSector, index]));
+  return entries.map(({ originalSector }, index) => lastOf.get(originalSector) === index);
+}

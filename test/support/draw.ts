@@ -1,0 +1,67 @@
+// A disk as one line of text, so that a test's row is the disk it is about. One word per slot:
+//
+//   7     intact, sequence 7, table 7, dated now - 100 + 7
+//   7f    same sequence and date, another table          7t   same table, newer date
+//   7r    same table, dated now: newer than any other    7+   same table, too far in the future for the module
+//   0z    sequence and timestamp 0                       7#   count and health out of range, checksum holds
+//   7h    health out of range                            7i   a 32-bit structure, checksum holds
+//   x     bad checksum (was sequence 9)                  m    ours but for the magic
+//   v     version 5      s   shell stub      g  bytes of somebody else
+//   -     blank          .   absent          !  unreadable
+import { blankSlot, type DrawnSlot, drawnNow, drawSlot, patchSlot, u32Bytes } from './disk.js';
+import { random } from './random.js';
+
+/** The slot that a word draws. */
+export function drawWord(word: string): DrawnSlot {
+  switch (word) {
+    case 'x':
+      return patchSlot(drawSlot({ sequence: 9n }), 84_287, [1], false);
+    case 'm':
+      return patchSlot(drawSlot({ sequence: 9n }), 0, [0], false);
+    case 'v':
+      return patchSlot(drawSlot({ sequence: 9n }), 4, [5]);
+    case 's':
+      return patchSlot(patchSlot(blankSlot(), 0, u32Bytes(0x444d5234), false), 32, u32Bytes(2048), false);
+    case 'g':
+      return random(5).fill(blankSlot()) as Uint8Array<ArrayBuffer>;
+    case '-':
+      return blankSlot();
+    case '.':
+      return { kind: 'absent' };
+    case '!':
+      return { kind: 'unreadable', errno: 'EIO' };
+    default:
+      return drawCopy(Number.parseInt(word, 10), word.replace(/^\d+/, ''));
+  }
+}
+
+function drawCopy(sequence: number, mark: string): Uint8Array<ArrayBuffer> {
+  const table = [[BigInt(sequence), 3000n]] as const;
+  const timestamp = drawnNow - 100n + BigInt(sequence);
+  const plain = { sequence: BigInt(sequence), timestamp, remaps: table };
+  switch (mark) {
+    case '':
+      return drawSlot(plain);
+    case 'f':
+      return drawSlot({ ...plain, remaps: [[BigInt(sequence), 4000n]] });
+    case 't':
+      return drawSlot({ ...plain, timestamp: timestamp + 1n });
+    case 'r':
+      return drawSlot({ ...plain, timestamp: drawnNow });
+    case '+':
+      return drawSlot({ ...plain, timestamp: drawnNow + 86_401n });
+    case 'z':
+      return drawSlot({ ...plain, timestamp: 0n });
+    case 'h':
+      return drawSlot({ ...plain, header: { healthScore: 101 } });
+    case '#':
+      return patchSlot(drawSlot({ ...plain, header: { healthScore: 101 } }), 296, u32Bytes(2049));
+    case 'i':
+      return drawSlot({ ...plain, header: { structureSize: 76_092 } });
+    default:
+      throw new Error(`nobody knows how to draw ${sequence}${mark}`);
+  }
+}
+
+/** The five slots of a drawn disk. */
+export const drawDisk = (disk: string): DrawnSlot[] => disk.split(' ').map(drawWord);
