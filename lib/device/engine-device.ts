@@ -29,6 +29,7 @@ export abstract class EngineDevice implements Device {
     holdLoop: () => this.holdLoop(),
   };
   #closing: Promise<CloseReport> | undefined;
+  readonly #closed = new AbortController();
 
   /** Hands a request to the engine; returns what aborts it. May throw a DmremapError where there is no room. */
   protected abstract issue(spec: RequestSpec, listener: RequestListener): () => void;
@@ -80,15 +81,13 @@ export abstract class EngineDevice implements Device {
   }
 
   async #close(graceMs: number): Promise<CloseReport> {
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), graceMs);
-    });
+    this.#closed.abort();
     for (const pending of this.#pending) pending.stop({ code: 'ERR_DEVICE_CLOSED', cause: undefined });
-    await Promise.race([grace, Promise.all(Array.from(this.#pending, (pending) => pending.drained))]);
+    const drained = Promise.all(Array.from(this.#pending, (pending) => pending.drained));
+    await within(graceMs, drained);
     const leftInFlight = this.#pending.size;
-    const released = await Promise.race([grace, this.release().then(() => true)]);
-    clearTimeout(timer);
+    // A close(2) that hangs is left to its thread. It gets some time of its own: the writes may have used up the grace.
+    const released = await within(Math.max(graceMs, releaseGraceMs), this.release());
     return { leftInFlight, released };
   }
 
@@ -118,14 +117,15 @@ export abstract class EngineDevice implements Device {
         group.map(({ offset, bytes }) => ({ offset, bytes: Uint8Array.from(bytes) })),
       );
       const ranges = copies.flat();
-      const aborted = new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
+      const ended = new Promise<void>((resolve) => {
+        AbortSignal.any([signal, this.#closed.signal]).addEventListener('abort', () => resolve(), {
+          once: true,
+        });
       });
       for (;;) {
         this.#checkWritable();
         const blocking = ranges.flatMap(({ offset, bytes }) => this.#unsettledOn(offset, bytes.length));
-        if (blocking.length > 0)
-          await Promise.race([aborted, Promise.all(blocking.map((one) => one.drained))]);
+        if (blocking.length > 0) await Promise.race([ended, Promise.all(blocking.map((one) => one.drained))]);
         try {
           return await this.#write(copies, batch, { durable: options.durable, signal });
         } catch (error) {
@@ -136,7 +136,7 @@ export abstract class EngineDevice implements Device {
   }
 
   #start(spec: RequestSpec, batch: boolean, settle: { resolve(): void; reject(error: unknown): void }) {
-    if (this.#closing !== undefined) throw new OperationError('ERR_DEVICE_CLOSED', undefined, untouched());
+    this.#checkOpen();
     const pending = new Pending(spec, batch, settle, this.#owner);
     this.#pending.add(pending);
     try {
@@ -190,7 +190,12 @@ export abstract class EngineDevice implements Device {
     }
   }
 
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new OperationError('ERR_DEVICE_CLOSED', undefined, untouched());
+  }
+
   #checkWritable(): void {
+    this.#checkOpen();
     if (!this.info.writable)
       throw new OperationError('ERR_DEVICE_READ_ONLY', 'opened for reading', untouched());
   }
@@ -214,3 +219,18 @@ const refused = ({ offset, bytes }: WriteStep) =>
     `an aborted write to ${bytes.length} bytes at ${offset} may still land`,
     untouched(),
   );
+
+const releaseGraceMs = 20;
+
+/** Whether `work` was done in time. */
+async function within(graceMs: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const grace = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), graceMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), grace]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

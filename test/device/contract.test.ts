@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import { openDevice } from '../../lib/device/io-uring-device.js';
+import { MemoryDevice } from '../../lib/device/memory-device.js';
+import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
+import { deviceContract } from './contract.js';
+
+const bytes = 1024 * 1024;
+const folder = scratchFolder();
+let files = 0;
+const newFile = () => zeroFile(join(folder, `image-${++files}`), bytes);
+
+deviceContract('a device in memory', async () => {
+  const device = new MemoryDevice(bytes);
+  return { device, content: () => device.bytes, dispose: async () => void (await device.close()) };
+});
+
+deviceContract('io_uring on a file', async () => {
+  const path = newFile();
+  const device = await openDevice(path, { mode: 'write' });
+  return { device, content: () => readFileSync(path), dispose: async () => void (await device.close()) };
+});
+
+const noLoop = whyNoLoop();
+describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
+  for (const sectorSize of [512, 4096]) {
+    deviceContract(`io_uring on a loop device with logical blocks of ${sectorSize}`, async () => {
+      const loop = loopDevice(newFile(), sectorSize);
+      const device = await openDevice(loop.path, { mode: 'write' });
+      return {
+        device,
+        content: () => readFileSync(loop.path),
+        dispose: async () => {
+          await device.close();
+          loop.detach();
+        },
+      };
+    });
+  }
+});
