@@ -87,15 +87,19 @@ int AskSize(OpenedDevice* device, const struct stat& facts) {
   return 0;
 }
 
+bool IsReadOnly(int fd) {
+  int read_only = 0;
+  return ioctl(fd, BLKROGET, &read_only) == 0 && read_only != 0;
+}
+
 // Why open(2) for writing failed: a read-only device answers EACCES, EPERM or EROFS, as a lack of rights
 // does.
 bool IsReadOnlyDevice(const char* path) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return false;
-  int read_only = 0;
-  const bool known = ioctl(fd, BLKROGET, &read_only) == 0;
+  const bool read_only = IsReadOnly(fd);
   close(fd);
-  return known && read_only != 0;
+  return read_only;
 }
 
 }  // namespace
@@ -140,6 +144,8 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   if (after.st_dev != before.st_dev || after.st_ino != before.st_ino || after.st_rdev != before.st_rdev) {
     return Failed(device, "changed", 0);
   }
+  // After blockdev --setro the open succeeds, and each write would fail.
+  if (block && options.write && IsReadOnly(device.fd)) return Failed(device, "read-only", 0);
   if (const int error = AskSize(&device, after); error != 0) return Failed(device, "size", error);
 
   if (!block && options.write && flock(device.fd, LOCK_EX | LOCK_NB) != 0)

@@ -26,7 +26,7 @@ const noLoop = whyNoLoop();
 describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
   for (const sectorSize of [512, 4096]) {
     deviceContract(`io_uring on a loop device with logical blocks of ${sectorSize}`, async () => {
-      const loop = loopDevice(newFile(), sectorSize);
+      const loop = loopDevice(newFile(), ['--sector-size', String(sectorSize)]);
       const device = await openDevice(loop.path, { mode: 'write' });
       return {
         device,

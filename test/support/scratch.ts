@@ -50,10 +50,9 @@ export function whyNoLoop(): string | undefined {
   return reason;
 }
 
-/** A real block device over a file. */
-export function loopDevice(file: string, sectorSize = 512): LoopDevice {
-  const options = ['--find', '--show', '--sector-size', String(sectorSize), file];
-  const path = execFileSync('losetup', options, { encoding: 'utf8' }).trim();
+/** A real block device over a file. `options` as in losetup(8). */
+export function loopDevice(file: string, options: readonly string[] = []): LoopDevice {
+  const path = execFileSync('losetup', ['--find', '--show', ...options, file], { encoding: 'utf8' }).trim();
   const descriptor = openSync(path, 'r');
   // Busy, so this only marks it: it detaches itself with the last close, whoever closes last (losetup(8)).
   execFileSync('losetup', ['--detach', path]);

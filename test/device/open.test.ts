@@ -1,0 +1,193 @@
+// What opening refuses, and in which words. Nothing is changed by a refusal.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openDevice } from '../../lib/device/io-uring-device.js';
+import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
+
+const folder = scratchFolder();
+const mebibyte = 1024 * 1024;
+const library = pathToFileURL(join(import.meta.dirname, '../../dist/index.js')).href;
+
+describe('opening', () => {
+  it('refuses what is neither a block device nor a regular file, and says what it is', async () => {
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    for (const [path, what] of [
+      [folder, 'directory'],
+      [fifo, 'FIFO'],
+      ['/dev/null', 'character device'],
+    ] as const) {
+      for (const mode of ['read', 'write'] as const) {
+        const opening = openDevice(path, { mode });
+        await expect(opening).rejects.toMatchObject({
+          code: 'ERR_NOT_A_DEVICE',
+          message: expect.stringContaining(what),
+        });
+      }
+    }
+  });
+
+  it('refuses paths that lead nowhere, and arguments that are none', async () => {
+    const file = zeroFile(join(folder, 'plain'), 4096);
+    const rows: readonly (readonly [() => Promise<unknown>, string])[] = [
+      [() => openDevice(join(folder, 'nothing')), 'ERR_DEVICE_NOT_FOUND'],
+      [() => openDevice(join(file, 'below')), 'ERR_DEVICE_NOT_FOUND'],
+      [() => openDevice(`/${'x'.repeat(5000)}`), 'ERR_DEVICE_NOT_FOUND'],
+      [() => openDevice(''), 'ERR_INVALID_ARG_VALUE'],
+      [() => openDevice('a\0b'), 'ERR_INVALID_ARG_VALUE'],
+      [() => openDevice(7 as never), 'ERR_INVALID_ARG_TYPE'],
+      [() => openDevice(file, { window: 0 }), 'ERR_OUT_OF_RANGE'],
+      [() => openDevice(file, { window: 65 }), 'ERR_OUT_OF_RANGE'],
+      [() => openDevice(file, { mode: 'append' as never }), 'ERR_INVALID_ARG_VALUE'],
+      [() => openDevice(file, { direct: false as never }), 'ERR_INVALID_ARG_VALUE'],
+      [() => openDevice(file, { preallocateBytes: -1 }), 'ERR_OUT_OF_RANGE'],
+    ];
+    for (const [call, code] of rows) await expect(call()).rejects.toMatchObject({ code });
+  });
+
+  it('a file that is open for writing cannot be opened for writing again, and can be read', async () => {
+    const path = zeroFile(join(folder, 'locked'), 4096);
+    await using _first = await openDevice(path, { mode: 'write' });
+    await expect(openDevice(path, { mode: 'write' })).rejects.toMatchObject({
+      code: 'ERR_DEVICE_BUSY',
+      errno: 'EAGAIN',
+      message: expect.stringContaining('lock'),
+    });
+    await using reader = await openDevice(path);
+    expect(reader.info.writable).toBe(false);
+    await expect(reader.write(0n as never, new Uint8Array(4096))).rejects.toMatchObject({
+      code: 'ERR_DEVICE_READ_ONLY',
+    });
+  });
+
+  it('a closed device can be opened for writing at once', async () => {
+    const path = zeroFile(join(folder, 'reopened'), 4096);
+    for (let round = 0; round < 20; round++) {
+      const device = await openDevice(path, { mode: 'write' });
+      await device.write(0n as never, new Uint8Array(4096));
+      expect(await device.close()).toEqual({ leftInFlight: 0, released: true });
+    }
+  });
+
+  it('an abort while opening settles, and leaves no lock behind', async () => {
+    const path = zeroFile(join(folder, 'aborted'), 4096);
+    for (let round = 0; round < 20; round++) {
+      const opening = openDevice(path, { mode: 'write' });
+      opening.cancel();
+      await expect(opening).rejects.toMatchObject({ code: 'ABORT_ERR', outcome: 'untouched' });
+      // The late descriptor is closed as soon as it comes: the lock is free again after that.
+      let device: Awaited<typeof opening> | undefined;
+      while (device === undefined) {
+        device = await openDevice(path, { mode: 'write' }).catch((error) => {
+          expect(error.code).toBe('ERR_DEVICE_BUSY');
+          return undefined;
+        });
+      }
+      await device.close();
+    }
+  });
+
+  it('fills the holes of a sparse file that it writes, and changes neither size nor content', async () => {
+    const path = join(folder, 'sparse');
+    writeFileSync(path, 'abc');
+    truncateSync(path, 2 * mebibyte);
+    expect(statSync(path).blocks * 512).toBeLessThan(mebibyte);
+    await (await openDevice(path, { mode: 'write', preallocateBytes: mebibyte })).close();
+    expect(statSync(path).size).toBe(2 * mebibyte);
+    expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(mebibyte);
+    const expected = Buffer.alloc(2 * mebibyte);
+    expected.write('abc');
+    expect(Buffer.compare(readFileSync(path), expected)).toBe(0);
+  });
+
+  it('says so where O_DIRECT is refused, and reads buffered only if that was asked for', async () => {
+    await expect(openDevice('/proc/version')).rejects.toMatchObject({ code: 'ERR_DIRECT_UNSUPPORTED' });
+    await using device = await openDevice('/proc/version', { direct: 'prefer' });
+    expect(device.info.direct).toBe(false);
+  });
+});
+
+const noRoot = whyNoLoop();
+describe.skipIf(noRoot !== undefined)(noRoot ?? 'opening, as root', () => {
+  /** Runs a script in a mount namespace of its own, which goes with it. It prints one JSON value. */
+  function inNamespace(prepare: string, script: string): unknown {
+    const code = `import { openDevice, MetadataStore } from ${JSON.stringify(library)};
+      const tell = (call) => call.then(() => 'done', ({ code, message }) => ({ code, message }));
+      console.log(JSON.stringify(await (async () => { ${script} })()));`;
+    const command = `set -e\n${prepare}\nexec "$NODE" --input-type=module -e "$SCRIPT"`;
+    const env = { ...process.env, NODE: process.execPath, SCRIPT: code };
+    const { stdout, stderr, status } = spawnSync('unshare', ['--mount', 'sh', '-c', command], {
+      env,
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    return JSON.parse(stdout);
+  }
+
+  it('refuses a mounted device, and says where it is mounted', () => {
+    const loop = loopDevice(zeroFile(join(folder, 'mounted'), 8 * mebibyte));
+    const place = join(folder, 'place');
+    mkdirSync(place);
+    const prepare = `mkfs.ext4 -q ${loop.path} && mount ${loop.path} ${place}`;
+    const found = inNamespace(prepare, `return tell(openDevice('${loop.path}', { mode: 'write' }))`);
+    loop.detach();
+    expect(found).toMatchObject({
+      code: 'ERR_DEVICE_BUSY',
+      message: expect.stringContaining(`mounted on ${place}`),
+    });
+  });
+
+  it('refuses a device that somebody else holds exclusively', async () => {
+    const loop = loopDevice(zeroFile(join(folder, 'held'), mebibyte));
+    const holder = await openDevice(loop.path, { mode: 'write' });
+    const found = inNamespace(':', `return tell(openDevice('${loop.path}', { mode: 'write' }))`);
+    await holder.close();
+    expect(found).toMatchObject({ code: 'ERR_DEVICE_BUSY', message: expect.stringContaining('exclusively') });
+    const device = await openDevice(loop.path, { mode: 'write' });
+    expect(device.info).toMatchObject({ kind: 'block', sizeBytes: BigInt(mebibyte), logicalBlockSize: 512 });
+    await device.close();
+    loop.detach();
+  });
+
+  it('tells a read-only device from a lack of rights', async () => {
+    const loop = loopDevice(zeroFile(join(folder, 'read-only'), mebibyte), ['--read-only']);
+    await expect(openDevice(loop.path, { mode: 'write' })).rejects.toMatchObject({
+      code: 'ERR_DEVICE_READ_ONLY',
+    });
+    const reader = await openDevice(loop.path);
+    await reader.close();
+    loop.detach();
+  });
+
+  it('finds a full file system when it opens, not in the middle of a write', () => {
+    const place = join(folder, 'full');
+    mkdirSync(place);
+    const prepare = `mount -t tmpfs -o size=64k none ${place} && truncate -s 1M ${place}/image`;
+    const open = `openDevice('${place}/image', { mode: 'write', direct: 'prefer', preallocateBytes: ${mebibyte} })`;
+    expect(inNamespace(prepare, `return tell(${open})`)).toMatchObject({ code: 'ERR_NO_SPACE' });
+  });
+
+  it('writes buffered, durable and reported as such, where O_DIRECT is refused and `prefer` was asked for', () => {
+    const place = join(folder, 'ram');
+    mkdirSync(place);
+    const prepare = `mount -t ramfs none ${place} && head -c 1048576 /dev/zero > ${place}/image`;
+    const script = `const path = '${place}/image';
+      const refused = await tell(openDevice(path, { mode: 'write' }));
+      const store = await MetadataStore.create(path, { mainSectors: 1000n, direct: 'prefer' });
+      store.table.add(7, { spare: 1500 });
+      const { degraded } = await store.commit();
+      const { direct } = store.device.info;
+      await store.close();
+      const again = await MetadataStore.open(path, { direct: 'prefer' });
+      return { refused, direct, degraded, found: String(again.table.lookup(7)) };`;
+    expect(inNamespace(prepare, script)).toMatchObject({
+      refused: { code: 'ERR_DIRECT_UNSUPPORTED' },
+      direct: false,
+      degraded: [],
+      found: '1500',
+    });
+  });
+});
