@@ -3,8 +3,10 @@
 //
 // Teardown: an asynchronous cleanup hook, because uv handles close only on a later turn of the loop. A
 // synchronous hook crashes (the .node is unloaded before the callback), none at all aborts the process, and
-// one that is never removed hangs worker.terminate() (io spec 1.4). Linked with -z nodelete, so a stuck
-// thread never returns into code that is gone.
+// one that is never removed hangs worker.terminate() (io spec 1.4). Node runs the loop once more before it
+// calls the hook, and a worker can be terminated in the middle of any call: then no JavaScript can run, and
+// what cannot be told is dropped (NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS; without it the process aborts).
+// Linked with -z nodelete, so a stuck thread never returns into code that is gone.
 #include <napi.h>
 #include <unistd.h>
 
@@ -218,6 +220,17 @@ void Environment::Notify() {
 // --- What lib/device/native.ts calls. It checks its arguments; these checks only keep a mistake from memory.
 // ---
 
+// In a worker that is being terminated any call into the engine may fail, and what Napi returns then must not
+// be used.
+bool Element(const Napi::Array& array, uint32_t index, Napi::Value* value) {
+  napi_value raw = nullptr;
+  if (napi_get_element(array.Env(), array, index, &raw) != napi_ok) return false;
+  *value = Napi::Value(array.Env(), raw);
+  return true;
+}
+
+bool IsTrue(const Napi::Value& value) { return value.IsBoolean() && value.As<Napi::Boolean>().Value(); }
+
 Napi::Value Bad(Napi::Env env, const char* what) {
   Napi::TypeError::New(env, std::string("dmremap native: ") + what).ThrowAsJavaScriptException();
   return env.Undefined();
@@ -235,7 +248,8 @@ Napi::Value SetHandler(const Napi::CallbackInfo& info) {
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   AddonData* data = env.GetInstanceData<AddonData>();
-  if (info.Length() < 5 || !info[0].IsNumber() || !info[1].IsString() || data->handler.IsEmpty()) {
+  if (info.Length() < 5 || !info[0].IsNumber() || !info[1].IsString() || !info[4].IsNumber() ||
+      data->handler.IsEmpty()) {
     return Bad(env, "open(id, path, write, preferDirect, preallocateBytes)");
   }
   const char* step = nullptr;
@@ -246,9 +260,9 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   if (data->environment != nullptr) {
     OpenOptions options;
     options.path = info[1].As<Napi::String>().Utf8Value();
-    options.write = info[2].ToBoolean();
-    options.prefer_direct = info[3].ToBoolean();
-    options.preallocate_bytes = static_cast<uint64_t>(info[4].ToNumber().Int64Value());
+    options.write = IsTrue(info[2]);
+    options.prefer_direct = IsTrue(info[3]);
+    options.preallocate_bytes = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
     std::unique_ptr<BlockingJob> job = std::make_unique<OpenJob>(
         data->environment, info[0].As<Napi::Number>().Uint32Value(), std::move(options));
     step = "pthread_create";
@@ -289,9 +303,12 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   const Napi::Array ends = info[3].As<Napi::Array>();
   std::vector<StepSpec> steps(flat.Length() / 3);
   for (uint32_t i = 0; i < steps.size(); i++) {
-    const Napi::Value kind = flat[i * 3];
-    const Napi::Value offset = flat[i * 3 + 1];
-    const Napi::Value bytes = flat[i * 3 + 2];
+    Napi::Value kind;
+    Napi::Value offset;
+    Napi::Value bytes;
+    const bool there =
+        Element(flat, i * 3, &kind) && Element(flat, i * 3 + 1, &offset) && Element(flat, i * 3 + 2, &bytes);
+    if (!there) return env.Undefined();
     if (!kind.IsNumber() || !offset.IsBigInt()) return Bad(env, "a step is kind, offset, bytes");
     StepSpec& step = steps[i];
     bool lossless = false;
@@ -313,15 +330,16 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   std::vector<uint32_t> group_ends(ends.Length());
   uint32_t before = 0;
   for (uint32_t i = 0; i < group_ends.size(); i++) {
-    const Napi::Value end = ends[i];
-    group_ends[i] = end.ToNumber().Uint32Value();
+    Napi::Value end;
+    if (!Element(ends, i, &end)) return env.Undefined();
+    group_ends[i] = end.IsNumber() ? end.As<Napi::Number>().Uint32Value() : 0;
     if (group_ends[i] <= before || group_ends[i] > steps.size()) return Bad(env, "a group's end is off");
     before = group_ends[i];
   }
   if (steps.empty() || before != steps.size()) return Bad(env, "the groups do not cover the steps");
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
-  if (!environment->engine().Submit(id, device, steps, group_ends, info[4].ToBoolean())) {
+  if (!environment->engine().Submit(id, device, steps, group_ends, IsTrue(info[4]))) {
     return Napi::Boolean::New(env, false);
   }
   return environment->TakeEvents(env);
@@ -339,7 +357,7 @@ Napi::Value Abort(const Napi::CallbackInfo& info) {
 // hold(on): keeps the loop alive for somebody who waits for a settled request to drain
 Napi::Value Hold(const Napi::CallbackInfo& info) {
   Environment* environment = info.Env().GetInstanceData<AddonData>()->environment;
-  if (environment != nullptr && info.Length() > 0) environment->engine().Hold(info[0].ToBoolean());
+  if (environment != nullptr && info.Length() > 0) environment->engine().Hold(IsTrue(info[0]));
   return info.Env().Undefined();
 }
 

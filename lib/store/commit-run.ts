@@ -3,7 +3,7 @@
 import type { Device } from '../device/device.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
 import { slotBytes } from '../format/structure.js';
-import { overwriteOrder } from './commit-plan.js';
+import { overwriteOrder, type PlanSlot } from './commit-plan.js';
 import { CommitError, type CommitReport, type CopyOutcome, findsOf } from './commit-report.js';
 import type { SlotLedger } from './slot-ledger.js';
 import { writeCopies } from './write-copies.js';
@@ -37,7 +37,9 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     return image;
   };
   const oldIsCertain = ledger.copiesOf('unsettled', 'unread').length === 0;
-  const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(ledger, outcomes);
+  // As they are now: the roles change with what is written.
+  const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
+  const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes);
 
   const result = await writeCopies({
     device,
@@ -87,8 +89,11 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
 }
 
 /** Five rows: with the copies that the commit left alone, and why. */
-function withLeftOut(ledger: SlotLedger, outcomes: readonly CopyOutcome[]): readonly CopyOutcome[] {
-  return ledger.plan.map(({ copy, role }) => {
+function withLeftOut(
+  slots: readonly Pick<PlanSlot, 'copy' | 'role'>[],
+  outcomes: readonly CopyOutcome[],
+): readonly CopyOutcome[] {
+  return slots.map(({ copy, role }) => {
     const known = outcomes.find((outcome) => outcome.copy === copy);
     return known ?? { copy, outcome: 'untouched', disarmed: false, reason: role };
   });

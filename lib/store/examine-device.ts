@@ -2,10 +2,10 @@
 import { type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
 import { clockSeconds, type UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
-import { openDevice } from '../device/io-uring-device.js';
 import type { GeometryName } from '../format/geometry.js';
 import type { Report } from './examine.js';
 import { inspect } from './inspect.js';
+import { withTarget } from './target.js';
 
 export interface ExamineOptions extends CancelOptions {
   /** `auto` (default): the driver's places, unless only the documented ones hold something. */
@@ -26,12 +26,8 @@ export interface ExamineOptions extends CancelOptions {
 export function examineDevice(target: string | Device, options: ExamineOptions = {}): Cancellable<Report> {
   return cancellableAsync(options, async (signal) => {
     const { geometry, copy, now = clockSeconds() } = options;
-    const owned = typeof target === 'string';
-    const device = owned ? await openDevice(target, { mode: 'read', direct: 'prefer', signal }) : target;
-    try {
-      return await inspect(device, { geometry, copy, now, signal });
-    } finally {
-      if (owned) await device.close(signal.aborted ? { graceMs: 5 } : {});
-    }
+    return withTarget(target, { mode: 'read', direct: 'prefer', signal, keep: false }, (device) =>
+      inspect(device, { geometry, copy, now, signal }),
+    );
   });
 }

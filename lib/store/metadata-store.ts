@@ -10,7 +10,7 @@ import {
 import { argumentError, DmremapError } from '../base/errors.js';
 import { clockSeconds, type Sector, sectorsIn, sequence, type UnixSeconds, u64Max } from '../base/units.js';
 import type { CloseReport, Device } from '../device/device.js';
-import { type OpenDeviceOptions, openDevice } from '../device/io-uring-device.js';
+import type { OpenDeviceOptions } from '../device/io-uring-device.js';
 import { type GeometryName, geometries, metadataRegionBytes, touchesMetadata } from '../format/geometry.js';
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
@@ -23,6 +23,7 @@ import { inspect, readSlot } from './inspect.js';
 import { RemapTable } from './remap-table.js';
 import { SlotLedger } from './slot-ledger.js';
 import { effectiveEntries } from './table.js';
+import { type TargetOptions, withTarget } from './target.js';
 
 export interface StoreOptions extends CancelOptions, Pick<OpenDeviceOptions, 'direct' | 'window'> {
   /** Default `driver`: where the kernel module looks. */
@@ -125,7 +126,8 @@ export class MetadataStore implements AsyncDisposable {
       checkStoreOptions(options);
       const { mode = 'read', copy, geometry = 'driver' } = options;
       const now = (options.now ?? clockSeconds)();
-      return withDevice(target, mode, options, signal, async (device, owned) => {
+      return withTarget(target, targetOptions(mode, options, signal), async (device, owned) => {
+        if (mode === 'write' && !device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
         const report = await inspect(device, { geometry, now, copy, signal });
         const { shown } = report;
         if (shown === null) {
@@ -157,7 +159,8 @@ export class MetadataStore implements AsyncDisposable {
       checkSectors('mainSectors', options?.mainSectors);
       const { geometry = 'driver', force = false, allowUnsafe } = options;
       const now = (options.now ?? clockSeconds)();
-      return withDevice(target, 'write', options, signal, async (device, owned) => {
+      return withTarget(target, targetOptions('write', options, signal), async (device, owned) => {
+        if (!device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
         const report = await inspect(device, { geometry, now, signal });
         refuseExisting(device.info.path, report, force);
         const spareSectors = (options.spareSectors ?? sectorsIn(device.info.sizeBytes)) as Sector;
@@ -325,26 +328,12 @@ async function abortable(work: Promise<unknown>, signal: AbortSignal): Promise<v
   if (signal.aborted) throw neverStarted(abortRequestOf(signal));
 }
 
-async function withDevice(
-  target: string | Device,
+function targetOptions(
   mode: 'read' | 'write',
-  options: StoreOptions,
+  { direct, window }: StoreOptions,
   signal: AbortSignal,
-  use: (device: Device, owned: boolean) => Promise<MetadataStore>,
-): Promise<MetadataStore> {
-  const owned = typeof target === 'string';
-  const { direct, window } = options;
-  const device = owned
-    ? await openDevice(target, { mode, direct, window, preallocateBytes: metadataRegionBytes, signal })
-    : target;
-  try {
-    if (mode === 'write' && !device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
-    return await use(device, owned);
-  } catch (error) {
-    // After an abort nobody waits for the device, only for a descriptor that closes at once where nothing is stuck.
-    if (owned) await device.close(signal.aborted ? { graceMs: 5 } : {});
-    throw error;
-  }
+): TargetOptions {
+  return { mode, direct, window, preallocateBytes: metadataRegionBytes, signal, keep: true };
 }
 
 function checkStoreOptions(options: StoreOptions): void {

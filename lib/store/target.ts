@@ -1,0 +1,31 @@
+// Room: store. What a caller may name: a path, which we open and close, or an open device, which stays the caller's.
+import { argumentError } from '../base/errors.js';
+import type { Device } from '../device/device.js';
+import { type OpenDeviceOptions, openDevice } from '../device/io-uring-device.js';
+
+export interface TargetOptions extends OpenDeviceOptions {
+  readonly signal: AbortSignal;
+  /** Whether a device that we opened stays open when `use` succeeds. */
+  readonly keep: boolean;
+}
+
+export async function withTarget<T>(
+  target: string | Device,
+  { keep, ...options }: TargetOptions,
+  use: (device: Device, owned: boolean) => Promise<T>,
+): Promise<T> {
+  const owned = typeof target === 'string';
+  if (!owned && typeof target?.info?.sizeBytes !== 'bigint') {
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'the target must be a path or a device');
+  }
+  const device = owned ? await openDevice(target, options) : target;
+  let done = false;
+  try {
+    const result = await use(device, owned);
+    done = true;
+    return result;
+  } finally {
+    // After an abort nobody waits for the device, only for a descriptor that closes at once where nothing is stuck.
+    if (owned && !(done && keep)) await device.close(options.signal.aborted ? { graceMs: 5 } : {});
+  }
+}
