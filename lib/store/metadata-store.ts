@@ -7,7 +7,7 @@ import {
   cancellableAsync,
   neverStarted,
 } from '../base/cancellable.js';
-import { argumentError, DmremapError } from '../base/errors.js';
+import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { clockSeconds, type Sector, sectorsIn, sequence, type UnixSeconds, u64Max } from '../base/units.js';
 import type { CloseReport, Device } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/io-uring-device.js';
@@ -15,7 +15,7 @@ import { type GeometryName, geometries, metadataRegionBytes, touchesMetadata } f
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
 import { ambiguityText, refuseExisting } from './admission.js';
-import type { CommitReport } from './commit-report.js';
+import { CommitError, type CommitReport, type CopyOutcome } from './commit-report.js';
 import { runCommit } from './commit-run.js';
 import { nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
@@ -188,20 +188,27 @@ export class MetadataStore implements AsyncDisposable {
    *
    * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
    * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_DATA_IN_METADATA,
-   * ERR_SEQUENCE_EXHAUSTED, ERR_STORE_READ_ONLY and ERR_STORE_CLOSED, with nothing written.
+   * ERR_SEQUENCE_EXHAUSTED, ERR_STORE_READ_ONLY and ERR_STORE_CLOSED, with nothing written. Only an abort that comes
+   * before the call leaves no CommitError but an AbortError.
    */
   commit(options: CommitOptions = {}): Cancellable<CommitReport> {
     return cancellableAsync(options, async (signal) => {
-      // Without a commit under way this one is with the device when the call returns.
-      while (this.#running !== undefined) await abortable(this.#running, signal);
-      const run = this.#commit(options, signal, false);
-      const turn = run
-        .catch(() => undefined)
-        .finally(() => {
-          if (this.#running === turn) this.#running = undefined;
-        });
-      this.#running = turn;
-      return run;
+      try {
+        // Without a commit under way this one is with the device when the call returns.
+        while (this.#running !== undefined) await abortable(this.#running, signal);
+        const run = this.#commit(options, signal, false);
+        const turn = run
+          .catch(() => undefined)
+          .finally(() => {
+            if (this.#running === turn) this.#running = undefined;
+          });
+        this.#running = turn;
+        return await run;
+      } catch (error) {
+        throw error instanceof OperationError && !(error instanceof CommitError)
+          ? this.#notBegun(error)
+          : error;
+      }
     });
   }
 
@@ -248,6 +255,23 @@ export class MetadataStore implements AsyncDisposable {
     const now = this.#now();
     const before = this.#metadata.header.timestampSeconds;
     return before > now && before <= now + futureToleranceSeconds ? before : now;
+  }
+
+  /** An abort while the commit waited for its turn, or for what it has to read first: nothing of it was issued. */
+  #notBegun(error: OperationError): CommitError {
+    const uncertain = this.#running !== undefined || this.#ledger.copiesOf('unsettled', 'unread').length > 0;
+    const finds = uncertain ? 'either' : 'old';
+    const copies = this.#ledger.plan.map(
+      ({ copy }): CopyOutcome => ({ copy, outcome: 'untouched', disarmed: false, reason: undefined }),
+    );
+    return new CommitError(error.code, `${error.message}; nothing of this commit was written`, {
+      cause: error.cause,
+      errno: error.errno,
+      sequence: sequence(this.#lastSequence),
+      copies,
+      finds,
+      drained: Promise.resolve({ copies, finds }),
+    });
   }
 
   #checkOpen(): void {
