@@ -1,0 +1,79 @@
+// Room: cli. `dmremap check`: is anything wrong with this spare? The verdict first, and in the exit status.
+import type { Report } from '../store/examine.js';
+import { toExamineJson } from '../store/examine-json.js';
+import { exactOperands } from './args.js';
+import {
+  type CheckVerdict,
+  recommendations,
+  statusOfVerdict,
+  verdictOf,
+  verdictSentence,
+} from './check-verdict.js';
+import { type Command, print, readOptions } from './command.js';
+import { activationText } from './election-text.js';
+import { escapeText, jsonText } from './escape.js';
+import { readReport } from './examine-command.js';
+import { lintCounts, lintLines } from './lint-text.js';
+import { indented, painter, type Tone } from './text.js';
+
+const name = 'check';
+
+/** The document dmremap.check/1 (docs/check.schema.json). */
+export function toCheckJson(report: Report, path: string) {
+  const verdict = verdictOf(report);
+  const { sizeBytes, geometry, now, elections, activation, lints } = toExamineJson(report, path);
+  return {
+    schema: 'dmremap.check/1',
+    path,
+    sizeBytes,
+    geometry,
+    now,
+    verdict,
+    exitStatus: statusOfVerdict(verdict),
+    summary: verdictSentence(report, verdict),
+    activation,
+    elections,
+    lints,
+  };
+}
+
+function checkText(
+  report: Report,
+  path: string,
+  verdict: CheckVerdict,
+  paint: (tone: Tone, text: string) => string,
+  all: boolean,
+): string[] {
+  const counts = lintCounts(report.lints);
+  const word = paint(verdict === 'clean' ? 'good' : 'error', verdict.toUpperCase());
+  const advice = recommendations(report);
+  return [
+    `${escapeText(path)}: ${word}: ${verdictSentence(report, verdict)}${counts && ` [${counts}]`}`,
+    ...indented([
+      `module: ${activationText(report)} (${report.activation.verdict})`,
+      ...report.activation.reasons.map((reason) => `        ${reason}`),
+      ...lintLines(report.lints, paint, all),
+      ...(advice.length > 0 ? ['recommended:', ...indented(advice)] : []),
+    ]),
+  ];
+}
+
+export const checkCommand: Command = {
+  name,
+  operands: 'PATH',
+  summary: 'judge a spare: is anything wrong? The exit status says so',
+  about: [
+    'Exits with 0 where nothing is wrong (warnings alone do not count), 4 where damage or ambiguity is left:',
+    'a finding of severity error, elections that disagree, a spare that the kernel module would not keep,',
+    'an empty file or one in which no copy fits. Opens PATH for reading only.',
+  ],
+  options: { ...readOptions, all: { help: 'list every finding' } },
+  async run(context, args) {
+    const [path = ''] = exactOperands(args, ['PATH'], name);
+    const report = await readReport(context, args, path, name);
+    const verdict = verdictOf(report);
+    if (args.flags.has('json')) context.stdout.write(jsonText(toCheckJson(report, path)));
+    else print(context, checkText(report, path, verdict, painter(context), args.flags.has('all')));
+    return statusOfVerdict(verdict);
+  },
+};

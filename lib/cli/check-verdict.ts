@@ -1,0 +1,98 @@
+// Room: cli, pure part. What `check` makes of a report: one word, one sentence, one exit status.
+import { assertNever } from '../base/units.js';
+import type { Report } from '../store/examine.js';
+import { copiesText, listOf, sentence } from '../store/words.js';
+import { activationText, ambiguityClauses } from './election-text.js';
+import { exitBits } from './exit-status.js';
+
+/**
+ * `clean`: nothing is wrong. Everything else is damage or ambiguity that is left, the gravest word first: `short`, no
+ * copy fits; `empty`, there is no metadata; `lost`, there is metadata and no copy of it is valid; `ambiguous`, more than one
+ * table could be the right one; `endangered`, the kernel module would not keep the elected table; `damaged`, the elected
+ * table is safe and something else is wrong.
+ */
+export const checkVerdicts = [
+  'clean',
+  'damaged',
+  'endangered',
+  'ambiguous',
+  'lost',
+  'empty',
+  'short',
+] as const;
+export type CheckVerdict = (typeof checkVerdicts)[number];
+
+export function verdictOf(report: Report): CheckVerdict {
+  const { copies, elections, activation, ambiguities, lints } = report;
+  if (copies.every(({ slot }) => slot.state === 'absent')) return 'short';
+  if (elections.ours === null) return activation.verdict === 'empty' ? 'empty' : 'lost';
+  if (ambiguities.length > 0) return 'ambiguous';
+  if (activation.verdict !== 'keeps' || !elections.agree) return 'endangered';
+  return lints.some(({ severity }) => severity === 'error') ? 'damaged' : 'clean';
+}
+
+export const statusOfVerdict = (verdict: CheckVerdict): number =>
+  verdict === 'clean' ? exitBits.clean : exitBits.damageLeft;
+
+/** What the verdict means for this spare. */
+export function verdictSentence(report: Report, verdict: CheckVerdict): string {
+  const { ours } = report.elections;
+  const elected = ours === null ? '' : `copy ${ours.copy}, sequence ${ours.sequence}`;
+  switch (verdict) {
+    case 'clean':
+      return `the kernel module keeps the elected table (${elected})`;
+    case 'damaged':
+      return `the kernel module keeps the elected table (${elected}), but not all is well: ${errorIds(report)}`;
+    case 'endangered':
+      return `there is a good table (${elected}), but if the module takes this spare now, ${activationText(report)}`;
+    case 'ambiguous':
+      return `more than one table could be the right one: ${ambiguityClauses(report).join('; ')}`;
+    case 'lost':
+      return 'there is metadata, and no copy of it is valid';
+    case 'empty':
+      return isBlank(report)
+        ? 'there is no metadata'
+        : 'there is no metadata; there is something else, and the kernel module would overwrite it';
+    case 'short':
+      return report.sizeBytes === 0n ? 'there is not one byte' : 'not one copy of 131072 bytes fits';
+    default:
+      return assertNever(verdict);
+  }
+}
+
+const isBlank = ({ copies }: Report): boolean =>
+  copies.every(
+    ({ slot }) => slot.state === 'absent' || (slot.state === 'damaged' && slot.damage.fault === 'blank'),
+  );
+
+const errorIds = ({ lints }: Report): string =>
+  listOf([...new Set(lints.filter(({ severity }) => severity === 'error').map(({ id }) => id))]);
+
+/** What to do about it, where that is known. */
+export function recommendations(report: Report): string[] {
+  const { elections, ambiguities, lints } = report;
+  const { ours } = elections;
+  if (ours === null) return [];
+  const lines: string[] = [];
+  const doubt = ambiguities.length > 0;
+  if (doubt)
+    lines.push('look at each table (`dmremap examine --copy N`) and choose: a newer one may not be elected');
+  if (lints.some(({ id }) => id === 'future-timestamp')) {
+    lines.push('clock: if it is the host that is wrong, set its clock before the module takes this spare');
+  }
+  //  In doubt a stale copy may be the one to keep.
+  const worn = lints.flatMap((lint) =>
+    'copies' in lint && (lint.id === 'damaged-copies' || (lint.id === 'stale-copies' && !doubt))
+      ? lint.copies
+      : [],
+  );
+  if (worn.length > 0) {
+    const which = copiesText([...new Set(worn)].sort());
+    lines.push(`repair: ${which} should hold the elected table; the module never repairs a copy`);
+  }
+  if (lints.some(({ id }) => id === 'handover')) {
+    const restart = `the module starts again at sequence 2, the elected table has ${ours.sequence}`;
+    lines.push(`handover${doubt ? ', once the table is chosen' : ''}: ${restart}`);
+  }
+  return lines.map(sentence);
+}

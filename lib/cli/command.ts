@@ -1,0 +1,42 @@
+// Room: cli. What a command is, and what several of them share.
+import type { Args, OptionSpecs } from './args.js';
+import type { Context } from './context.js';
+
+export interface Command {
+  /** As it is typed: `examine`, `remap add`. */
+  readonly name: string;
+  /** What follows the options. */
+  readonly operands: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** For the command's own help: what it does and promises. */
+  readonly about: readonly string[];
+  readonly options: OptionSpecs;
+  /** Returns the exit status. What it throws becomes one. */
+  run(context: Context, args: Args): Promise<number>;
+}
+
+export const jsonOption = { json: { help: 'print exactly one JSON document' } } as const;
+
+export const readOptions = {
+  ...jsonOption,
+  geometry: {
+    value: 'auto|driver|documented',
+    help: "where to look; auto: the driver's places, unless only the documented ones hold something",
+  },
+  now: { value: 'SECONDS', help: "judge at this time since the epoch instead of the host's clock" },
+} as const;
+
+export const writeOptions = {
+  backup: { value: 'FILE', help: 'save what will be overwritten to FILE, which must not exist' },
+  'no-backup': { help: 'save nothing' },
+  buffered: { help: 'go on without O_DIRECT where the file system has none' },
+  timeout: { value: 'MS', help: 'give up after MS milliseconds, and say what is on the disk then' },
+  'allow-single-copy': { help: 'write where only one copy fits: a crash meanwhile may leave none' },
+} as const;
+
+/** Prints lines. */
+export const print = (context: Context, lines: readonly string[]): void =>
+  context.stdout.write(`${lines.join('\n')}\n`);
+
+export const geometryNames = ['auto', 'driver', 'documented'] as const;

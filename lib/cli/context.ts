@@ -1,0 +1,32 @@
+// Room: cli. Everything that a command may know of the world around it. Only main.ts makes one from the process; tests
+// make their own, so every command runs in their process too.
+import type { UnixSeconds } from '../base/units.js';
+import type { Device } from '../device/device.js';
+import type { OpenDeviceOptions } from '../device/io-uring-device.js';
+
+/** Where text goes. Never throws: a reader that went away is main's business. */
+export interface Sink {
+  write(text: string): void;
+  readonly isTTY: boolean;
+}
+
+export interface Context {
+  /** The arguments behind the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The folder that relative paths are relative to. */
+  readonly cwd: string;
+  /** What people and scripts asked for. */
+  readonly stdout: Sink;
+  /** Progress and diagnostics. */
+  readonly stderr: Sink;
+  /** The host's clock. */
+  readonly now: () => UnixSeconds;
+  /** A clock that nobody sets, for deadlines. */
+  readonly monotonicMs: () => number;
+  /** Aborted by SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly openDevice: (path: string, options: OpenDeviceOptions) => Promise<Device>;
+  /** How long a failed commit waits for its writes in flight, to tell how they ended. */
+  readonly drainWaitMs: number;
+}

@@ -1,0 +1,160 @@
+// Room: cli. `dmremap create`: empty metadata on a spare that has none.
+import { statSync } from 'node:fs';
+import { DmremapError } from '../base/errors.js';
+import { type Sector, sectorsIn } from '../base/units.js';
+import { refuseExisting } from '../store/admission.js';
+import type { Report } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
+import { MetadataStore } from '../store/metadata-store.js';
+import { copiesText } from '../store/words.js';
+import { type Args, exactOperands, UsageError } from './args.js';
+import { type Backup, backupChoice, withBackup } from './backup.js';
+import { type Command, jsonOption, print, writeOptions } from './command.js';
+import type { Context } from './context.js';
+import { escapeText, jsonText } from './escape.js';
+import { exitBits } from './exit-status.js';
+import { choiceOption, timeoutOption, wholeNumber } from './numbers.js';
+import { electsBoth, readBack, readBackLine } from './read-back.js';
+import { type Spare, withSpare } from './spare.js';
+import { sectorsText } from './text.js';
+
+const name = 'create';
+
+interface Created {
+  readonly sequence: bigint;
+  readonly mainSectors: bigint;
+  readonly spareSectors: bigint;
+  readonly backup: Backup | null;
+  readonly report: Report | null;
+}
+
+export const createCommand: Command = {
+  name,
+  operands: 'SPARE',
+  summary: 'write empty metadata to a spare that has none',
+  about: [
+    'Refuses a spare with something on it that looks like metadata, unless --force is given; saves what is there',
+    'before, and says how to undo it. The spare is held exclusively.',
+  ],
+  options: {
+    main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
+    force: { help: 'replace metadata that is there already' },
+    'copy-index': {
+      value: 'own|zero',
+      help: 'own (default): each copy has its number; zero: as the module writes',
+    },
+    ...writeOptions,
+    ...jsonOption,
+  },
+  async run(context, args) {
+    const [path = ''] = exactOperands(args, ['SPARE'], name);
+    const copyIndex = choiceOption(args, 'copy-index', ['own', 'zero'], name);
+    backupChoice(args, name);
+    timeoutOption(args, name);
+    const mainSectors = await mainSize(context, args, path);
+    return withSpare(context, args, path, name, async (spare) => {
+      const { device, limits } = spare;
+      const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
+      refuseExisting(path, before, args.flags.has('force'));
+      const created = await withBackup(context, args, spare, before, async (backup) => {
+        const store = await MetadataStore.create(device, {
+          mainSectors,
+          copyIndex,
+          now: context.now,
+          force: args.flags.has('force'),
+          allowUnsafe: args.flags.has('allow-single-copy'),
+          ...limits(),
+        });
+        const { table, sequence } = store;
+        return { sequence, mainSectors: table.mainSectors, spareSectors: table.spareSectors, backup };
+      });
+      const { report, status } = await readBack(context, spare);
+      return status | tell(context, args, spare, { ...created, report });
+    });
+  },
+};
+
+function tell(context: Context, args: Args, { path }: Spare, created: Created): number {
+  const { sequence, report } = created;
+  const copies = copiesOf(created);
+  const lacking = copies.filter(({ state }) => state === 'unknown').map(({ copy }) => copy);
+  if (args.flags.has('json')) context.stdout.write(jsonText(toCreateJson(created, path)));
+  else {
+    const holding = copies.filter(({ state }) => state === 'written').map(({ copy }) => copy);
+    print(context, [
+      `created ${escapeText(path)}: sequence ${sequence}, no remaps`,
+      `  main   ${sectorsText(created.mainSectors)}`,
+      `  spare  ${sectorsText(created.spareSectors)}`,
+      ...(report === null
+        ? []
+        : [`  written: ${copiesText(holding)}`, `  ${readBackLine(report, sequence)}`]),
+      ...(lacking.length > 0 ? [`  NOT written: ${copiesText(lacking)}`] : []),
+    ]);
+  }
+  const asWritten = report === null || (electsBoth(report, sequence) && lacking.length === 0);
+  return asWritten ? exitBits.clean : exitBits.damageLeft;
+}
+
+/** What reading back shows of each copy. */
+function copiesOf({ report, sequence }: Created) {
+  return (report?.copies ?? []).map(({ copy, slot }) => {
+    if (slot.state === 'absent') return { copy, state: 'absent' as const };
+    const written = slot.state === 'valid' && slot.header.sequenceNumber === sequence;
+    return { copy, state: written ? ('written' as const) : ('unknown' as const) };
+  });
+}
+
+/** The document dmremap.create/1 (docs/create.schema.json). */
+function toCreateJson(created: Created, path: string) {
+  const { sequence, mainSectors, spareSectors, backup, report } = created;
+  return {
+    schema: 'dmremap.create/1',
+    path,
+    sequence: `${sequence}`,
+    mainSectors: `${mainSectors}`,
+    spareSectors: `${spareSectors}`,
+    copies: copiesOf(created),
+    readBack: report && { agree: electsBoth(report, sequence) },
+    backup,
+  };
+}
+
+async function mainSize(context: Context, args: Args, spare: string): Promise<bigint> {
+  const text = args.values.get('main');
+  if (text === undefined || text === '') {
+    throw new UsageError("option '--main' needs a value: SECTORS|PATH", name);
+  }
+  if (/^[0-9]+$/.test(text)) return wholeNumber(text, '--main', name, 1n);
+  if (sameFile(text, spare)) throw new UsageError(`main and spare are the same: '${text}'`, name);
+  const sectors = await sizeOf(context, text);
+  if (sectors === 0n) throw new UsageError(`main has not one sector: '${text}'`, name);
+  return sectors;
+}
+
+async function sizeOf({ openDevice, signal }: Context, path: string): Promise<Sector> {
+  try {
+    const device = await openDevice(path, { mode: 'read', direct: 'prefer', signal });
+    await device.close();
+    return sectorsIn(device.info.sizeBytes);
+  } catch (error) {
+    if (!(error instanceof DmremapError && error.code === 'ERR_DEVICE_NOT_FOUND')) throw error;
+    throw new UsageError(
+      `--main is neither a decimal number of sectors nor a path that exists: '${path}'`,
+      name,
+    );
+  }
+}
+
+/** Whether two paths lead to one file or device: its data would be overwritten by metadata about itself. */
+function sameFile(a: string, b: string): boolean {
+  const [first, second] = [a, b].map((path) => {
+    try {
+      return statSync(path, { bigint: true });
+    } catch {
+      return undefined; //  Opening it will tell.
+    }
+  });
+  if (first === undefined || second === undefined) return false;
+  if (first.isBlockDevice() && second.isBlockDevice()) return first.rdev === second.rdev;
+  return first.dev === second.dev && first.ino === second.ino;
+}

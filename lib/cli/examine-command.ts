@@ -1,0 +1,48 @@
+// Room: cli. `dmremap examine`: everything that is known about a spare. It judges nothing; `check` does.
+import { unixSeconds } from '../base/units.js';
+import type { Report } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
+import { toExamineJson } from '../store/examine-json.js';
+import { type Args, exactOperands } from './args.js';
+import { type Command, geometryNames, print, readOptions } from './command.js';
+import type { Context } from './context.js';
+import { jsonText } from './escape.js';
+import { examineText } from './examine-text.js';
+import { exitBits } from './exit-status.js';
+import { choiceOption, copyOption, numberOption } from './numbers.js';
+import { painter } from './text.js';
+
+const name = 'examine';
+
+/** Reads a spare as the options say. Never opens it for writing. */
+export function readReport(context: Context, args: Args, path: string, command: string): Promise<Report> {
+  const now = numberOption(args, 'now', command);
+  return examineDevice(path, {
+    geometry: choiceOption(args, 'geometry', geometryNames, command),
+    now: now === undefined ? context.now() : unixSeconds(now),
+    copy: copyOption(args, command),
+    signal: context.signal,
+  });
+}
+
+export const examineCommand: Command = {
+  name,
+  operands: 'PATH',
+  summary: 'tell everything about a spare: each copy, which one wins, and why',
+  about: [
+    'PATH is a block device, or an image of at least the first 655360 bytes of one.',
+    'Opens it for reading only. Exits with 0 when it could examine, whatever it found.',
+  ],
+  options: {
+    ...readOptions,
+    copy: { value: 'N', help: 'list the entries of copy N (0 to 4) instead of the elected one' },
+    all: { help: 'list every entry, ghost and finding' },
+  },
+  async run(context, args) {
+    const [path = ''] = exactOperands(args, ['PATH'], name);
+    const report = await readReport(context, args, path, name);
+    if (args.flags.has('json')) context.stdout.write(jsonText(toExamineJson(report, path)));
+    else print(context, examineText(report, path, { paint: painter(context), all: args.flags.has('all') }));
+    return exitBits.clean;
+  },
+};

@@ -1,0 +1,108 @@
+// Room: cli. What is said when a command fails: one line with the code, and after a failed commit, copy by copy, what is
+// on the disk.
+import { setTimeout as delay } from 'node:timers/promises';
+import { DmremapError, type ErrorCode } from '../base/errors.js';
+import { assertNever, type Sequence } from '../base/units.js';
+import { CommitError, type CopyOutcome, type Finds } from '../store/commit-report.js';
+import { UsageError } from './args.js';
+import type { Context } from './context.js';
+import { escapeMessage } from './escape.js';
+import { codeOf, statusOf } from './exit-status.js';
+
+/** Prints what went wrong and returns the exit status. Waits a moment for the writes of a failed commit to drain. */
+export async function reportFailure(context: Context, error: unknown): Promise<number> {
+  const { stderr } = context;
+  stderr.write(`${errorLine(error)}\n`);
+  for (const line of explanation(error)) stderr.write(`  ${line}\n`);
+  if (error instanceof UsageError) stderr.write(`${helpHint(error.command)}\n`);
+  if (error instanceof CommitError) await reportCommit(context, error);
+  return statusOf(error);
+}
+
+/** An error with lines that help to decide what to do. */
+export class ExplainedError extends DmremapError {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    readonly lines: readonly string[],
+  ) {
+    super(code, message);
+  }
+}
+
+//  The option that lets a refusal pass, for those who know what they do.
+const waysOn: Partial<Record<ErrorCode, string>> = {
+  ERR_METADATA_EXISTS: '--force replaces it',
+  ERR_SINGLE_COPY: '--allow-single-copy writes all the same',
+  ERR_DATA_IN_METADATA: '--allow-data-in-metadata writes all the same, and may destroy that data',
+  ERR_DIRECT_UNSUPPORTED: '--buffered goes on without it',
+};
+
+function explanation(error: unknown): readonly string[] {
+  if (error instanceof ExplainedError) return error.lines;
+  const way = waysOn[codeOf(error) ?? 'ERR_USAGE'];
+  return way === undefined ? [] : [way];
+}
+
+function errorLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  //  Without a code it is our mistake: the name tells whoever gets the report.
+  const code = codeOf(error) ?? `unexpected ${error instanceof Error ? error.name : typeof error}`;
+  return `dmremap: ${escapeMessage(message)} (${code})`;
+}
+
+const helpHint = (command: string): string => `Try 'dmremap ${command === '' ? '' : `${command} `}--help'.`;
+
+async function reportCommit({ stderr, drainWaitMs }: Context, error: CommitError): Promise<void> {
+  const { sequence, copies, finds } = error;
+  for (const line of copyLines(copies)) stderr.write(`  ${line}\n`);
+  stderr.write(`  a reader would find now: ${findsText(finds, sequence)}\n`);
+  if (!copies.some(({ outcome }) => outcome === 'unknown')) return;
+
+  const ended = new AbortController();
+  const late = delay(drainWaitMs, undefined, { signal: ended.signal }).catch(() => undefined);
+  const final = await Promise.race([error.drained, late]);
+  ended.abort();
+  if (final === undefined) {
+    stderr.write(
+      '  writes are still in flight and may land later; until then the spare is busy for other writers\n',
+    );
+    return;
+  }
+  stderr.write('  nothing is in flight any more; finally:\n');
+  for (const line of copyLines(final.copies)) stderr.write(`  ${line}\n`);
+  stderr.write(`  a reader finds: ${findsText(final.finds, sequence)}\n`);
+}
+
+/** Copy by copy, in words. */
+const copyLines = (copies: readonly CopyOutcome[]): string[] =>
+  copies.map(({ copy, outcome, disarmed, reason }) => {
+    const why = reason === undefined ? '' : ` (${reason})`;
+    return `copy ${copy}  ${outcomeText(outcome, disarmed)}${why}`;
+  });
+
+function outcomeText(outcome: CopyOutcome['outcome'], disarmed: boolean): string {
+  switch (outcome) {
+    case 'written':
+      return 'written: the new table, durable';
+    case 'unknown':
+      return 'unknown: old, new or torn';
+    case 'untouched':
+      return disarmed ? 'disarmed: it was damaged, its first block is zero or may be' : 'untouched';
+    default:
+      return assertNever(outcome);
+  }
+}
+
+function findsText(finds: Finds, sequence: Sequence): string {
+  switch (finds) {
+    case 'old':
+      return 'the old table';
+    case 'new':
+      return `the new table (sequence ${sequence})`;
+    case 'either':
+      return `the old table or the new one (sequence ${sequence})`;
+    default:
+      return assertNever(finds);
+  }
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+// Room: cli. The only file that touches the process: it makes the context, turns signals into an abort, and exits.
+import { clockSeconds } from '../base/units.js';
+import { openDevice } from '../device/io-uring-device.js';
+import type { Sink } from './context.js';
+import { exitBits } from './exit-status.js';
+import { run } from './run.js';
+
+interface Output {
+  readonly sink: Sink;
+  /** Resolves when everything was handed to the kernel, or cannot be: to the error where somebody should know it. */
+  flushed(): Promise<NodeJS.ErrnoException | undefined>;
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  let failed: NodeJS.ErrnoException | undefined;
+  stream.on('error', (error) => {
+    failed ??= error;
+  });
+  return {
+    sink: {
+      //  Who closed the pipe (`| head`) wants no more; a write command must go on and finish its work all the same.
+      write: (text) => {
+        if (failed === undefined) stream.write(text);
+      },
+      isTTY: stream.isTTY === true,
+    },
+    flushed: async () => {
+      if (failed === undefined) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+      return failed?.code === 'EPIPE' ? undefined : failed;
+    },
+  };
+}
+
+const controller = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    //  The second one is meant: leave at once, whatever is in flight. The kernel keeps the spare held until it lands.
+    if (controller.signal.aborted) process.exit(exitBits.cancelled);
+    controller.abort(new Error(signal));
+  });
+}
+
+const stdout = output(process.stdout);
+const stderr = output(process.stderr);
+//  A write that is stuck may leave nothing that keeps the loop alive, and yet the report is still to come.
+const alive = setInterval(() => {}, 2 ** 31 - 1);
+
+let status = await run({
+  argv: process.argv.slice(2),
+  env: process.env,
+  cwd: process.cwd(),
+  stdout: stdout.sink,
+  stderr: stderr.sink,
+  now: clockSeconds,
+  monotonicMs: () => performance.now(),
+  signal: controller.signal,
+  openDevice,
+  drainWaitMs: 1000,
+});
+
+const lost = await stdout.flushed();
+if (lost !== undefined) {
+  stderr.sink.write(`dmremap: the output could not be written: ${lost.code} (ERR_IO)\n`);
+  status |= exitBits.failed;
+}
+await stderr.flushed();
+clearInterval(alive);
+//  Not by running dry: a write that is stuck in the kernel must not keep us.
+process.exit(status);

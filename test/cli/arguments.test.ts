@@ -1,0 +1,194 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { scratchFolder } from '../support/scratch.js';
+import { dmremap, goldenFile, stateOf } from './harness.js';
+
+const folder = scratchFolder();
+const image = goldenFile(folder, 'u_one');
+const spare = join(folder, 'spare.img');
+writeFileSync(spare, new Uint8Array(2 ** 20));
+
+//  What is wrong, and how the line names it.
+const refused: readonly [argv: readonly string[], says: string][] = [
+  [['foo'], "unknown command 'foo'"],
+  [[''], "unknown command ''"],
+  [['remap'], "a command is missing: 'remap list' or 'remap add'"],
+  [['remap', 'drop'], "unknown command 'remap drop': 'remap list' or 'remap add'"],
+  [['__proto__'], "unknown command '__proto__'"],
+  [['constructor', image], "unknown command 'constructor'"],
+  [['--json', 'examine', image], "unknown option '--json'"],
+  [['--', 'examine', image], 'a command is missing'],
+  [['--version', 'examine'], 'a command is missing'],
+  [['examine'], 'PATH is missing'],
+  [['examine', ''], 'PATH is empty'],
+  [['examine', image, image], 'is one operand too many'],
+  [['examine', '--foo', image], "unknown option '--foo'"],
+  [['examine', '-x', image], "unknown option '-x'"],
+  [['examine', '--__proto__', image], "unknown option '--__proto__'"],
+  [['examine', '--toString=1', image], "unknown option '--toString'"],
+  [['examine', '--js', image], "unknown option '--js'"],
+  [['examine', '--json=yes', image], "option '--json' takes no value"],
+  [['examine', '--json', '--json', image], "option '--json' is given twice"],
+  [['examine', '--now', '1', '--now', '2', image], "option '--now' is given twice"],
+  [['examine', image, '--now'], "option '--now' needs a value: SECONDS"],
+  [['examine', '--now', '--json', image], "option '--now' needs a value: SECONDS"],
+  [['examine', '--geometry=both', image], "bad value 'both' for --geometry: one of auto, driver, documented"],
+  [['examine', '--geometry=', image], "bad value '' for --geometry"],
+  [['examine', '--copy=5', image], "bad number '5' for --copy: a whole decimal number from 0 to 4"],
+  [['check', '--all=1', image], "option '--all' takes no value"],
+  [['create', spare], "option '--main' needs a value"],
+  [['create', '--main=', spare], "option '--main' needs a value"],
+  [['create', '--main=0', spare], "bad number '0' for --main"],
+  [['create', '--main=18446744073709551616', spare], "bad number '18446744073709551616'"],
+  [['create', '--main=0x10', spare], "neither a decimal number of sectors nor a path that exists: '0x10'"],
+  [['create', '--main=-1', spare], "neither a decimal number of sectors nor a path that exists: '-1'"],
+  [['create', `--main=${spare}`, spare], 'main and spare are the same'],
+  [['create', '--main=9', '--copy-index=both', spare], "bad value 'both' for --copy-index: one of own, zero"],
+  [['create', '--main=9', '--backup=', spare], '--backup needs a value'],
+  [['create', '--main=9', '--backup=a', '--no-backup', spare], 'exclude each other'],
+  [['create', '--main=9', '--timeout=2147483648', spare], "bad number '2147483648' for --timeout"],
+  [['remap', 'add', image], 'ORIGINAL is missing'],
+  [['remap', 'add'], 'SPARE is missing'],
+  [['remap', 'add', '', '1'], 'SPARE is empty'],
+  [['remap', 'add', image, '1:2:3'], "bad remap '1:2:3'"],
+  [['remap', 'add', image, '5:'], "bad number '' for SPARESECTOR"],
+  [['remap', 'add', image, ':5'], "bad number '' for ORIGINAL"],
+  [['remap', 'add', '--spacing=4', image, '5'], "bad value '4' for --spacing: one of 8, 1"],
+];
+
+test.each(refused)('%j is refused with one line, a hint and 16', async (argv, says) => {
+  const before = stateOf(image);
+  const { status, stdout, stderr } = await dmremap(folder, argv);
+  const lines = stderr.split('\n');
+  expect({ status, stdout, lines: lines.length }).toEqual({ status: 16, stdout: '', lines: 3 });
+  expect(lines[0]).toContain(says);
+  expect(lines[0]).toMatch(/^dmremap: .* \(ERR_USAGE\)$/);
+  expect(lines[1]).toMatch(/^Try 'dmremap .*--help'\.$/);
+  expect(stateOf(image)).toEqual(before);
+});
+
+describe('a number is decimal digits and nothing else', () => {
+  const bad = [
+    '0x10',
+    '1e3',
+    '',
+    '-1',
+    '+1',
+    '1.5',
+    ' 1',
+    '1 ',
+    '1_000',
+    '0b1',
+    '٣',
+    '1n',
+    'NaN',
+    'Infinity',
+    '9'.repeat(9999),
+  ];
+  test.each(bad.map((number) => [number.slice(0, 24), number]))('%j', async (_, number) => {
+    for (const argv of [
+      ['examine', `--now=${number}`, image],
+      ['examine', `--copy=${number}`, image],
+      ['remap', 'add', `--timeout=${number}`, image, '5'],
+      ['remap', 'add', '--', image, number],
+      ['remap', 'add', image, `5:${number}`],
+    ]) {
+      const { status, stderr } = await dmremap(folder, argv);
+      expect({ status, stderr }).toEqual({
+        status: 16,
+        stderr: expect.stringContaining('dmremap: bad number'),
+      });
+      expect(stderr.length).toBeLessThan(700);
+    }
+  });
+
+  test('the largest 64-bit number is one', async () => {
+    const { status, stdout } = await dmremap(folder, ['examine', '--now=18446744073709551615', image]);
+    expect(status).toBe(0);
+    expect(stdout).toContain('judged at beyond the calendar (18446744073709551615)');
+  });
+});
+
+describe('paths', () => {
+  test.each([
+    ['-', 'ERR_DEVICE_NOT_FOUND'],
+    ['--foo', 'ERR_DEVICE_NOT_FOUND'],
+    ['a'.repeat(100_000), 'ERR_DEVICE_NOT_FOUND'],
+    [join(image, 'below'), 'ERR_DEVICE_NOT_FOUND'],
+    [folder, 'ERR_NOT_A_DEVICE'],
+    ['/dev/null', 'ERR_NOT_A_DEVICE'],
+  ])('%.20s is an input error for every command', async (path, code) => {
+    for (const argv of [
+      ['examine', '--', path],
+      ['examine', '--json', '--', path],
+      ['check', '--', path],
+      ['remap', 'list', '--', path],
+      ['remap', 'add', '--', path, '5'],
+      ['create', '--main=100', '--', path],
+    ]) {
+      const { status, stdout, stderr } = await dmremap(folder, argv);
+      expect({ status, stdout }).toEqual({ status: 16, stdout: '' });
+      expect(stderr).toMatch(new RegExp(`^dmremap: .*\\(${code}\\)\n$`));
+      expect(stderr.length).toBeLessThan(700);
+    }
+  });
+
+  test('a path behind -- is a path, whatever it begins with', async () => {
+    writeFileSync(join(folder, '--json'), stateOf(image).bytes, 'latin1');
+    //  The device is opened relative to the process, so by an absolute path; its name is what counts here.
+    const { status, stdout } = await dmremap(folder, ['examine', '--', join(folder, '--json')]);
+    expect({ status, json: stdout.startsWith('{') }).toEqual({ status: 0, json: false });
+  });
+
+  test('a path cannot steer a terminal, on stdout, on stderr and in JSON', async () => {
+    const hostile = join(folder, 'a\u001b[31m\n\u009b\u202eb\u2028');
+    const missing = await dmremap(folder, ['examine', `${hostile}gone`]);
+    expect(missing.stderr).toContain('a\\x1b[31m\\x0a\\xc2\\x9b\\xe2\\x80\\xaeb\\xe2\\x80\\xa8gone: no such');
+    writeFileSync(hostile, stateOf(image).bytes, 'latin1');
+    const human = await dmremap(folder, ['examine', hostile]);
+    const json = await dmremap(folder, ['examine', '--json', hostile]);
+    for (const text of [missing.stderr, human.stdout, json.stdout]) {
+      expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    }
+    expect(JSON.parse(json.stdout).path).toBe(hostile);
+  });
+});
+
+describe('help', () => {
+  test('without arguments the usage goes to stderr, with 16', async () => {
+    const { status, stdout, stderr } = await dmremap(folder, []);
+    expect({ status, stdout }).toEqual({ status: 16, stdout: '' });
+    expect(stderr).toMatch(/^usage: dmremap COMMAND/);
+  });
+
+  test.each([
+    [['--help'], /examine .*\n.*check .*\n.*create .*\n.*remap list .*\n.*remap add/],
+    [['examine', '--help'], /^usage: dmremap examine \[options\] PATH\n/],
+    [['examine', '-h', '--foo'], /--geometry auto\|driver\|documented/],
+    [['check', '--help'], /^usage: dmremap check/],
+    [['create', '--help'], /--main SECTORS\|PATH/],
+    [['remap', '--help'], /remap list .*\n.*remap add/],
+    [['remap', 'list', '--help'], /^usage: dmremap remap list/],
+    [
+      ['remap', 'add', '--help'],
+      /^usage: dmremap remap add \[options\] SPARE ORIGINAL\[:SPARESECTOR\]\.\.\.\n/,
+    ],
+    [['--version'], /^dmremap \d+\.\d+\.\d+\n$/],
+  ])('%j goes to stdout, with 0', async (argv, text) => {
+    const { status, stdout, stderr } = await dmremap(folder, argv);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(text);
+  });
+
+  test('no line of any help is wider than a wide terminal', async () => {
+    for (const name of [[], ['examine'], ['check'], ['create'], ['remap', 'list'], ['remap', 'add']]) {
+      const { stdout } = await dmremap(folder, [...name, '--help']);
+      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(132);
+    }
+  });
+});
+
+test('whatever was refused, no backup was made', () => {
+  expect(readdirSync(folder)).not.toContain('state');
+});

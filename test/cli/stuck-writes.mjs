@@ -1,0 +1,21 @@
+// Preloaded into a real process: its durable writes go nowhere and never complete, as on a device that hangs. An abort
+// settles them as the engine does: what was issued is unknown, what was not is untouched.
+import { native } from '../../dist/device/native.js';
+
+const { addon } = native();
+const { submit, abort } = addon;
+const stuck = new Map();
+
+addon.submit = (id, device, steps, groupEnds, durable) => {
+  if (!durable) return submit(id, device, steps, groupEnds, durable);
+  stuck.set(id, { count: steps.length / 3, issued: groupEnds[0] });
+  process.stderr.write('(stuck)\n');
+  return undefined;
+};
+
+addon.abort = (id) => {
+  const { count, issued } = stuck.get(id) ?? {};
+  if (count === undefined) return abort(id);
+  const results = Array.from({ length: count }, (_, at) => [at < issued ? 2 : 0, 0, 0]).flat();
+  return [id, 2, results]; //  Settled, and not drained.
+};
