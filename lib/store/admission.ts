@@ -2,6 +2,7 @@
 import { DmremapError } from '../base/errors.js';
 import { isForeign, looksLikeOurs } from './activation.js';
 import type { Ambiguity, Report } from './examine.js';
+import { listOf } from './words.js';
 
 /** Why a caller has to name the copy, and which there are to name. */
 export function ambiguityText(report: Report): string {
@@ -14,9 +15,9 @@ function ambiguitySentence(ambiguity: Ambiguity): string {
     case 'disagreement':
       return `the kernel module would take copy ${ambiguity.driver}, the newest by sequence is copy ${ambiguity.ours}`;
     case 'regression':
-      return `copies ${ambiguity.copies.join(' ')} are newer by the clock but have a lower sequence`;
+      return `copies ${listOf(ambiguity.copies)} are newer by the clock but have a lower sequence`;
     case 'fork':
-      return `copies ${ambiguity.copies.join(' ')} have one sequence, ${ambiguity.sequence}, and different contents`;
+      return `copies ${listOf(ambiguity.copies)} have one sequence, ${ambiguity.sequence}, and different contents`;
   }
 }
 

@@ -87,6 +87,7 @@ export class MetadataStore implements AsyncDisposable {
   readonly #copyIndex: 'own' | 'zero';
   readonly #now: () => UnixSeconds;
   #metadata: Metadata;
+  #lastCommit: CommitReport | undefined;
   /** The highest sequence seen or given out, in a commit that failed too: it may still land. */
   #lastSequence: bigint;
   #running: Promise<unknown> | undefined;
@@ -183,6 +184,11 @@ export class MetadataStore implements AsyncDisposable {
     return this.#metadata.header.sequenceNumber;
   }
 
+  /** What the last commit that succeeded did, the one of `create` included. */
+  get lastCommit(): CommitReport | undefined {
+    return this.#lastCommit;
+  }
+
   /**
    * Makes the table durable on every copy that can be written: first one, then two, then two (format section 6 rule 8).
    *
@@ -247,6 +253,7 @@ export class MetadataStore implements AsyncDisposable {
       signal,
     });
     this.#metadata = metadata;
+    this.#lastCommit = report;
     return report;
   }
 

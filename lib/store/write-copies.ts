@@ -54,8 +54,9 @@ export async function writeCopies({
       if (!(error instanceof BatchError)) {
         return { copies: [...outcomes.values()], stopped: error, failed, drained: settled(outcomes) };
       }
-      apply(outcomes, parts, error.writes);
-      if (ends(error)) {
+      const given = ends(error);
+      apply(outcomes, parts, error.writes, given);
+      if (given) {
         const drained = new Promise<readonly CopyOutcome[]>((resolve) => {
           error.whenDrained((writes) => {
             const final = new Map(outcomes);
@@ -107,18 +108,22 @@ function batchOf(
   return { parts, groups };
 }
 
-/** Writes the device's reports into the outcomes; no reports: everything succeeded. */
+/**
+ * Writes the device's reports into the outcomes; no reports: everything succeeded. While writes may still land, an
+ * unknown outcome has no reason yet; later one without an errno was short.
+ */
 function apply(
   outcomes: Map<number, CopyOutcome>,
   parts: readonly Part[],
   writes: readonly WriteReport[] | undefined,
+  mayLand = false,
 ): void {
   parts.forEach(({ write: { copy }, kind }, at) => {
     const before = outcomes.get(copy);
     if (before === undefined) return;
     const outcome: Outcome = writes === undefined ? 'written' : (writes[at]?.outcome ?? 'unknown');
     const errno = writes?.[at]?.errno;
-    const short = outcome === 'unknown' && errno === undefined ? 'short write' : undefined;
+    const short = outcome === 'unknown' && errno === undefined && !mayLand ? 'short write' : undefined;
     const reason = errno === 'ECANCELED' ? before.reason : (errno ?? short ?? before.reason);
     if (kind === 'body') outcomes.set(copy, { ...before, outcome, reason });
     else outcomes.set(copy, { ...before, disarmed: before.disarmed || outcome !== 'untouched', reason });

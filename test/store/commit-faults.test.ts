@@ -113,7 +113,8 @@ describe('an abort', () => {
     device.resume();
     const final = await error.drained;
     expect(final.finds).toBe('new');
-    expect(final.copies[1]?.outcome).toBe('written');
+    expect(final.copies[1]).toMatchObject({ outcome: 'written', reason: undefined });
+    expect(error.copies[1]?.reason).toBeUndefined();
     expect(await electedSequence(device)).toBe(8n);
   });
 
@@ -248,6 +249,13 @@ describe('a write error', () => {
     spy.faults.push({ offset: offsetOf(0), errno: 'ENOSPC' });
     const error = await failure((await openStore(spy)).commit());
     expect(error).toMatchObject({ code: 'ERR_COMMIT_PARTIAL', errno: 'ENOSPC', finds: 'new' });
+  });
+
+  it('while the metadata is created is told by the store', async () => {
+    const spy = new SpyDevice(new MemoryDevice(4 * 1024 * 1024));
+    spy.faults.push({ offset: offsetOf(2), errno: 'EIO' });
+    const store = await MetadataStore.create(spy, { mainSectors: 1000n, now });
+    expect(store.lastCommit).toMatchObject({ sequence: 1n, finds: 'new', degraded: [2] });
   });
 
   it('while a damaged slot is disarmed leaves that slot alone', async () => {

@@ -11,12 +11,16 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A folder on a file system with O_DIRECT, removed after the tests of the file. */
 export function scratchFolder(): string {
-  const folder = [tmpdir(), join(root, 'build')]
-    .map((parent) => mkdtempSync(join(parent, 'dmremap-')))
-    .find(hasDirect);
+  const folder = firstWithDirect([tmpdir(), join(root, 'build')]);
   if (folder === undefined) throw new Error('no folder with O_DIRECT');
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+function firstWithDirect([parent, ...others]: readonly string[]): string | undefined {
+  if (parent === undefined) return undefined;
+  const folder = mkdtempSync(join(parent, 'dmremap-'));
+  return hasDirect(folder) ? folder : firstWithDirect(others);
 }
 
 function hasDirect(folder: string): boolean {
