@@ -9,13 +9,17 @@ import { once } from './lib/steps.mjs';
 const onPath = (program) =>
   process.env.PATH.split(':').some((folder) => existsSync(`${folder || '.'}/${program}`));
 
-/** A Debian package, and how to see that what we need of it is there. */
+const anywhere = (program) =>
+  onPath(program) || existsSync(`/usr/sbin/${program}`) || existsSync(`/sbin/${program}`);
+
+/** A Debian package, and how to see that what we need of it is there. The last two are for the tests. */
 const packages = [
   { name: 'liburing-dev', present: hasLiburing },
   { name: 'g++', present: () => onPath('g++') },
   { name: 'make', present: () => onPath('make') },
   { name: 'python3', present: () => onPath('python3') },
-  { name: 'util-linux', present: () => onPath('losetup') || existsSync('/usr/sbin/losetup') },
+  { name: 'mount', present: () => anywhere('losetup') },
+  { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
 ];
 if (process.argv.includes('--lint'))
   packages.push({ name: 'clang-format', present: () => onPath('clang-format') });

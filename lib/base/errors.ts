@@ -38,6 +38,7 @@ export const errorCodes = {
   // The metadata.
   ERR_NO_METADATA: 'no copy of the metadata can be used',
   ERR_METADATA_EXISTS: 'there is metadata already',
+  ERR_DATA_PRESENT: 'the device holds somebody else’s data',
   ERR_METADATA_AMBIGUOUS: 'more than one copy could be the right one',
   ERR_COPY_NOT_VALID: 'this copy is not valid',
   ERR_SEQUENCE_EXHAUSTED: 'the sequence cannot rise any more',

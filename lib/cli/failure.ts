@@ -33,6 +33,7 @@ export class ExplainedError extends DmremapError {
 //  The option that lets a refusal pass, for those who know what they do.
 const waysOn: Partial<Record<ErrorCode, string>> = {
   ERR_METADATA_EXISTS: '--force replaces it',
+  ERR_DATA_PRESENT: '--force overwrites it',
   ERR_SINGLE_COPY: '--allow-single-copy writes all the same',
   ERR_DATA_IN_METADATA: '--allow-data-in-metadata writes all the same, and may destroy that data',
   ERR_DIRECT_UNSUPPORTED: '--buffered goes on without it',

@@ -1,6 +1,8 @@
 // Room: store, pure part. What stands in the way of writing to a spare, before anything is written.
 import { DmremapError } from '../base/errors.js';
+import { signatureOf } from '../format/signatures.js';
 import { isForeign, looksLikeOurs } from './activation.js';
+import type { SlotCopy } from './copies.js';
 import type { Ambiguity, Report } from './examine.js';
 import { listOf } from './words.js';
 
@@ -23,7 +25,8 @@ function ambiguitySentence(ambiguity: Ambiguity): string {
 
 /**
  * What a create must not do (format section 6 rule 9).
- * @throws DmremapError ERR_DEVICE_TOO_SMALL, ERR_IO after a failed read, ERR_METADATA_EXISTS without `force`.
+ * @throws DmremapError ERR_DEVICE_TOO_SMALL, ERR_IO after a failed read, ERR_METADATA_EXISTS and
+ *   ERR_DATA_PRESENT without `force`.
  */
 export function refuseExisting(path: string, report: Report, force: boolean): void {
   const { copies, otherCopies } = report;
@@ -40,10 +43,21 @@ export function refuseExisting(path: string, report: Report, force: boolean): vo
     );
   }
   const there = [...copies, ...otherCopies].filter((copy) => looksLikeOurs(copy) || isForeign(copy));
-  if (there.length === 0 || force) return;
+  if (force) return;
+  if (there.length === 0) {
+    refuseData(path, copies[0]);
+    return;
+  }
   const offsets = [...new Set(there.map(({ offset }) => offset))].join(', ');
   throw new DmremapError(
     'ERR_METADATA_EXISTS',
     `${path}: something that looks like metadata is there, at ${offsets}`,
   );
+}
+
+/** Not asked for by the format: a spare that still holds a file system was most likely named by mistake. */
+function refuseData(path: string, first: SlotCopy | undefined): void {
+  const bytes = first?.slot.state === 'damaged' ? first.slot.bytes : null;
+  const owner = bytes === null ? null : signatureOf(bytes);
+  if (owner !== null) throw new DmremapError('ERR_DATA_PRESENT', `${path}: it holds ${owner}`);
 }

@@ -48,7 +48,7 @@ export interface CreateStoreOptions extends StoreOptions {
   readonly mainSectors: bigint;
   /** Size of the spare. Default: that of the device. */
   readonly spareSectors?: bigint | undefined;
-  /** Replaces metadata that is there already. */
+  /** Replaces metadata, or a file system, that is there already. */
   readonly force?: boolean | undefined;
   /** Creates even where only one copy fits. */
   readonly allowUnsafe?: boolean | undefined;
@@ -151,7 +151,7 @@ export class MetadataStore implements AsyncDisposable {
    * Creates empty metadata and makes it durable.
    *
    * Rejections: those of `openDevice` and `commit`; ERR_METADATA_EXISTS where something looks like metadata, in either
-   * geometry, and `force` was not given; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be read:
+   * geometry, ERR_DATA_PRESENT where a file system or the like is, and `force` was not given; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be read:
    * nothing is written after a read that failed. (Format section 6 rule 9.)
    */
   static create(target: string | Device, options: CreateStoreOptions): Cancellable<MetadataStore> {

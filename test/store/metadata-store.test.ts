@@ -1,4 +1,6 @@
 // Create, open, commit: what ends up on the disk, on a device in memory and on a real file and loop device.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
@@ -112,6 +114,21 @@ describe('creating', () => {
     await expect(MetadataStore.create(documented, { mainSectors, now })).rejects.toMatchObject({
       code: 'ERR_METADATA_EXISTS',
     });
+  });
+
+  it.each([
+    ['mkfs.ext4', ['-q', '-F'], 'ext4'],
+    ['mkswap', ['-q'], 'swap'],
+  ])('refuses what %s has made, and changes nothing', async (program, options, word) => {
+    const path = zeroFile(join(folder, program), spareBytes);
+    execFileSync(program, [...options, path], { stdio: 'ignore' });
+    const before = readFileSync(path);
+    await expect(MetadataStore.create(path, { mainSectors, now })).rejects.toMatchObject({
+      code: 'ERR_DATA_PRESENT',
+      message: expect.stringContaining(word),
+    });
+    expectBytes(readFileSync(path), before);
+    await (await MetadataStore.create(path, { mainSectors, now, force: true })).close();
   });
 
   it('replaces it when it is told to, outranking all that was there', async () => {
