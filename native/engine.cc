@@ -253,8 +253,8 @@ void Engine::Pump(Device* device) {
       if (!conflict(*op, *other)) continue;
       if (!other->request->settled) {
         waits = true;
-      } else if (op->kind == OpKind::kWrite) {
-        refused = true;
+      } else if (op->kind == OpKind::kWrite && other->kind == OpKind::kWrite) {
+        refused = true;  // A read that was given up only fills memory that nobody looks at.
       }
     }
     for (int i = 0; i < passed && !waits; i++) waits = conflict(*op, *passed_over[i]);

@@ -33,12 +33,12 @@ export const createCommand: Command = {
   operands: 'SPARE',
   summary: 'write empty metadata to a spare that has none',
   about: [
-    'Refuses a spare with something on it that looks like metadata, unless --force is given; saves what is there',
-    'before, and says how to undo it. The spare is held exclusively.',
+    'Refuses a spare that holds metadata, a file system or a partition table, unless --force is given. Saves what is',
+    'there before, and says how to undo it. The spare is held exclusively.',
   ],
   options: {
     main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
-    force: { help: 'replace metadata that is there already' },
+    force: { help: 'overwrite metadata, or a file system, that is there already' },
     'copy-index': {
       value: 'own|zero',
       help: 'own (default): each copy has its number; zero: as the module writes',
