@@ -2,9 +2,9 @@
 // (format sections 4 and 6). No I/O and no clock, so that a test can draw every disk.
 import { type Sequence, sequence, type UnixSeconds, u64Max, unixSeconds } from '../base/units.js';
 import { driverVerdict } from '../format/driver.js';
-import { checksumOffset, futureToleranceSeconds, readHeader, structureBytes } from '../format/structure.js';
+import { futureToleranceSeconds, readHeader } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
-import { sameTable } from './table.js';
+import { sameButIndex, sameTable } from './table.js';
 
 /** The copy that the module takes. Its bytes are raw: it may accept what to us is foreign. */
 export interface DriverWinner {
@@ -79,7 +79,10 @@ export interface Fork {
  */
 export function forks(copies: readonly SlotCopy[]): Fork[] {
   return [...bySequence(copies)]
-    .filter(([, [first, ...others]]) => first && others.some((other) => !sameButIndex(first, other)))
+    .filter(
+      ([, [first, ...others]]) =>
+        first && others.some((other) => !sameButIndex(first.slot.bytes, other.slot.bytes)),
+    )
     .map(([sequenceNumber, members]) => ({ sequenceNumber, copies: numbersOf(members) }));
 }
 
@@ -93,15 +96,6 @@ export function bySequence(copies: readonly SlotCopy[]): Map<Sequence, ValidSlot
     else group.push(valid);
   }
   return groups;
-}
-
-//  Checksum and copy index follow each other: one hole in the comparison.
-const indexEnd = checksumOffset + 8;
-
-function sameButIndex(a: ValidSlot, b: ValidSlot): boolean {
-  const equal = (start: number, end: number) =>
-    Buffer.compare(a.slot.bytes.subarray(start, end), b.slot.bytes.subarray(start, end)) === 0;
-  return equal(0, checksumOffset) && equal(indexEnd, structureBytes);
 }
 
 /**

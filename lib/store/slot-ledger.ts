@@ -4,12 +4,11 @@ import type { ByteOffset, UnixSeconds } from '../base/units.js';
 import { decodeSlot } from '../format/codec.js';
 import type { SlotRead } from '../format/damage.js';
 import type { Geometry } from '../format/geometry.js';
-import { checksumOffset, structureBytes } from '../format/structure.js';
 import type { PlanSlot, SlotRole } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
 import type { SlotCopy, ValidSlot } from './copies.js';
 import { electDriver, electOurs, nextSequenceBase } from './election.js';
-import { sameTable } from './table.js';
+import { sameButIndex, sameTable } from './table.js';
 
 interface LedgerSlot {
   readonly copy: number;
@@ -153,10 +152,4 @@ function roleBefore(slot: SlotCopy['slot']): SlotRole {
   if (slot.state === 'absent') return 'absent';
   if (slot.damage.fault === 'unreadable') return 'unreadable';
   return slot.damage.fault === 'blank' ? 'blank' : 'damaged';
-}
-
-function sameButIndex(a: Uint8Array, b: Uint8Array): boolean {
-  const equal = (start: number, end: number) =>
-    Buffer.compare(a.subarray(start, end), b.subarray(start, end)) === 0;
-  return equal(0, checksumOffset) && equal(checksumOffset + 8, structureBytes);
 }

@@ -1,6 +1,14 @@
 // Room: store, pure part. A table is its active entries and nothing else: sequence, timestamp and copy index do
 // not belong to it (format section 5).
-import { entriesOffset, entryBytes, maxEntries, type RemapEntry, readHeader } from '../format/structure.js';
+import {
+  checksumOffset,
+  entriesOffset,
+  entryBytes,
+  maxEntries,
+  type RemapEntry,
+  readHeader,
+  structureBytes,
+} from '../format/structure.js';
 
 /**
  * Whether two slots hold the same table: equally many active entries, equal byte for byte. Takes raw slots, because
@@ -19,3 +27,13 @@ export function effectiveEntries(entries: readonly RemapEntry[]): boolean[] {
   const lastOf = new Map(entries.map(({ originalSector }, index) => [originalSector, index]));
   return entries.map(({ originalSector }, index) => lastOf.get(originalSector) === index);
 }
+
+/** Whether two slots hold one and the same structure: nothing but copy index and checksum may differ. */
+export function sameButIndex(a: Uint8Array, b: Uint8Array): boolean {
+  const equal = (start: number, end: number) =>
+    Buffer.compare(a.subarray(start, end), b.subarray(start, end)) === 0;
+  return equal(0, checksumOffset) && equal(indexEnd, structureBytes);
+}
+
+//  Checksum and copy index follow each other: one hole in the comparison.
+const indexEnd = checksumOffset + 8;
