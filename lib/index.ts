@@ -46,4 +46,5 @@ export {
   type OpenStoreOptions,
   type StoreOptions,
 } from './store/metadata-store.js';
-export { type AddOptions, RemapTable, type RemapTableOptions } from './store/remap-table.js';
+export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';
+export { fromTableJson, type TableJson, toTableJson } from './store/table-json.js';

@@ -94,8 +94,8 @@ export function withHeader(metadata: Metadata, changes: HeaderChanges): Metadata
 }
 
 /**
- * Another table in place of this one. Entries that it no longer reaches stay in the slot as ghosts, as the module
- * leaves them.
+ * Another table in place of this one. Entries that it no longer reaches are cleared: they were taken out on purpose, or
+ * moved up. Ghosts that were there before stay.
  * @throws DmremapError ERR_TABLE_FULL beyond 2048 entries.
  */
 export function withEntries(
@@ -148,6 +148,10 @@ export function encodeCopy(
   slot.set(tailOf.subarray(structureBytes), structureBytes);
   const view = viewOf(slot);
   headerLayout.write(view, 0, { ...metadata.header, copyIndex, activeRemaps: metadata.entries.length });
+  const before = Math.min(readHeader(metadata.base).activeRemaps, maxEntries);
+  if (before > metadata.entries.length) {
+    slot.fill(0, entriesOffset + metadata.entries.length * entryBytes, entriesOffset + before * entryBytes);
+  }
   metadata.entries.forEach((entry, index) => {
     entryLayout.write(view, entriesOffset + index * entryBytes, entry);
   });

@@ -5,6 +5,8 @@ import { type Sector, sector, type UnixNanoseconds, u64Max, unixNanoseconds } fr
 import { type Geometry, geometries, touchesMetadata } from '../format/geometry.js';
 import { remapEntry } from '../format/metadata.js';
 import { maxEntries, type RemapEntry } from '../format/structure.js';
+import { OriginalIndex } from './original-index.js';
+import { SparePlaces } from './spare-places.js';
 
 export interface RemapTableOptions {
   /** Sizes that originals and spare sectors are held against, in 512-byte sectors. */
@@ -26,7 +28,13 @@ export interface AddOptions {
   readonly timestampNs?: bigint | undefined;
 }
 
-const firstFreeSector = 1280n;
+/** A part of a request that lies on one device without a gap. */
+export interface Run {
+  readonly device: 'main' | 'spare';
+  /** First sector on that device. */
+  readonly sector: Sector;
+  readonly count: bigint;
+}
 
 export class RemapTable implements Iterable<RemapEntry> {
   readonly mainSectors: bigint;
@@ -34,24 +42,21 @@ export class RemapTable implements Iterable<RemapEntry> {
   /** Entries that fit: 2048. */
   readonly capacity = maxEntries;
   readonly #geometry: Geometry;
-  readonly #spacing: bigint;
   readonly #entries: RemapEntry[];
-  readonly #byOriginal = new Map<bigint, RemapEntry>();
-  readonly #spares = new Set<bigint>();
-  /** Spare sectors over the spacing: which places have an entry, or a part of the room behind one. */
-  readonly #places = new Set<bigint>();
-  #nextPlace: bigint;
+  readonly #index = new OriginalIndex();
+  readonly #places: SparePlaces;
 
   /** @param entries as they are on disk, duplicates and all: the last of an original wins (format section 5). */
   constructor(options: RemapTableOptions, entries: Iterable<RemapEntry> = []) {
     this.mainSectors = options.mainSectors;
     this.spareSectors = options.spareSectors;
     this.#geometry = options.geometry ?? geometries.driver;
-    this.#spacing = BigInt(options.spacing ?? 8);
-    this.#nextPlace = firstFreeSector / this.#spacing;
+    this.#places = new SparePlaces(options.spareSectors, this.#geometry, options.spacing ?? 8);
     this.#entries = [...entries];
     if (this.#entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
-    for (const entry of this.#entries) this.#remember(entry);
+    this.#entries.forEach((entry, place) => {
+      this.#remember(entry, place);
+    });
   }
 
   get size(): number {
@@ -63,19 +68,50 @@ export class RemapTable implements Iterable<RemapEntry> {
     return this.#entries[Symbol.iterator]();
   }
 
-  /** The spare sector that stands for `original`, or undefined. O(1). */
+  /**
+   * The spare sector that stands for `original`, or undefined. O(1); allocates nothing.
+   * @param original 0 to 2^64 - 1; as a number a safe integer.
+   * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE.
+   */
   lookup(original: bigint | number): Sector | undefined {
-    return this.#byOriginal.get(BigInt(original))?.spareSector;
+    checkSector('original', original);
+    return this.#entries[this.#index.get(original)]?.spareSector;
+  }
+
+  /**
+   * Splits a request into runs on main and on spare, in order: what a target has to do with a request that spans
+   * several sectors, since the table maps single ones (format section 6 rule 13).
+   * @param first first sector on main. @param count 1 or more; the request must lie on main.
+   * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE.
+   */
+  lookupRange(first: bigint | number, count: bigint | number): Run[] {
+    const start = checkedSector('first', first);
+    const end = start + checkedSector('count', count);
+    if (end === start || end > this.mainSectors) {
+      throw argumentError('ERR_OUT_OF_RANGE', `${end - start} sectors from ${start} do not lie on main`);
+    }
+    const runs: Run[] = [];
+    const push = (device: Run['device'], at: bigint, length: bigint) => {
+      const last = runs.at(-1);
+      if (last?.device === device && last.sector + last.count === at) {
+        runs[runs.length - 1] = { ...last, count: last.count + length };
+      } else if (length > 0n) {
+        runs.push({ device, sector: sector(at), count: length });
+      }
+    };
+    let at: bigint = start;
+    for (const { originalSector, spareSector } of this.#within(start, end)) {
+      push('main', at, originalSector - at);
+      push('spare', spareSector, 1n);
+      at = originalSector + 1n;
+    }
+    push('main', at, end - at);
+    return runs;
   }
 
   /** The sector that `add` would hand out next, or undefined where the spare is full. A hint for the header. */
   get nextSpareSector(): Sector | undefined {
-    for (; ; this.#nextPlace++) {
-      const first = sector(this.#nextPlace * this.#spacing);
-      if (first + this.#spacing > this.spareSectors) return undefined;
-      if (!this.#places.has(this.#nextPlace) && !touchesMetadata(this.#geometry, first, this.#spacing))
-        return first;
-    }
+    return this.#places.next();
   }
 
   /**
@@ -88,6 +124,67 @@ export class RemapTable implements Iterable<RemapEntry> {
    */
   add(original: bigint | number, options: AddOptions = {}): RemapEntry {
     const from = checkedSector('original', original);
+    const remapTimestampNs = checkedTimestamp(options.timestampNs);
+    this.#checkOriginal(from);
+    const spareSector =
+      options.spare === undefined ? this.#allocate() : checkedSector('spare', options.spare);
+    return this.insert(remapEntry({ originalSector: from, spareSector, remapTimestampNs }));
+  }
+
+  /** Adds a whole entry, counters and flags included, with the refusals of `add`. */
+  insert(entry: RemapEntry): RemapEntry {
+    this.#checkOriginal(entry.originalSector);
+    this.#checkSpare(entry.spareSector);
+    this.#remember(entry, this.#entries.push(entry) - 1);
+    return entry;
+  }
+
+  /**
+   * Takes a remap out, with every earlier duplicate of its original: one of those would come to life otherwise.
+   * The entries behind it move up, in the order of the disk.
+   * @returns the entry that was in force.
+   * @throws DmremapError ERR_ORIGINAL_NOT_MAPPED; RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE.
+   */
+  remove(original: bigint | number): RemapEntry {
+    const from = checkedSector('original', original);
+    const removed = this.#entries[this.#index.get(from)];
+    if (removed === undefined) {
+      throw new DmremapError('ERR_ORIGINAL_NOT_MAPPED', `original sector ${from} is not mapped`);
+    }
+    const left = this.#entries.filter(({ originalSector }) => originalSector !== from);
+    this.#entries.length = 0;
+    this.#index.clear();
+    this.#places.clear();
+    for (const entry of left) this.#remember(entry, this.#entries.push(entry) - 1);
+    return removed;
+  }
+
+  /** The entries in force whose originals lie in [start, end), rising. */
+  #within(start: bigint, end: bigint): RemapEntry[] {
+    const found: RemapEntry[] = [];
+    if (end - start <= this.#entries.length) {
+      for (let at = start; at < end; at++) {
+        const entry = this.#entries[this.#index.get(at)];
+        if (entry !== undefined) found.push(entry);
+      }
+      return found;
+    }
+    this.#entries.forEach((entry, place) => {
+      const { originalSector } = entry;
+      if (originalSector < start || originalSector >= end) return;
+      if (this.#index.get(originalSector) === place) found.push(entry);
+    });
+    return found.sort((a, b) => (a.originalSector < b.originalSector ? -1 : 1));
+  }
+
+  #allocate(): Sector {
+    const free = this.#places.next();
+    if (free !== undefined) return free;
+    const message = `the spare (${this.spareSectors} sectors) has no free sector left`;
+    throw new DmremapError('ERR_SPARE_EXHAUSTED', message);
+  }
+
+  #checkOriginal(from: Sector): void {
     if (this.#entries.length >= maxEntries) throw new DmremapError('ERR_TABLE_FULL');
     if (from >= this.mainSectors) {
       const message = `original sector ${from} lies beyond the main device (${this.mainSectors} sectors)`;
@@ -97,26 +194,9 @@ export class RemapTable implements Iterable<RemapEntry> {
     if (mapped !== undefined) {
       throw new DmremapError('ERR_ORIGINAL_MAPPED', `original sector ${from} is mapped to ${mapped} already`);
     }
-    const to = options.spare === undefined ? this.#allocate() : this.#checkedSpare(options.spare);
-    const entry = remapEntry({
-      originalSector: from,
-      spareSector: to,
-      remapTimestampNs: checkedTimestamp(options.timestampNs),
-    });
-    this.#entries.push(entry);
-    this.#remember(entry);
-    return entry;
   }
 
-  #allocate(): Sector {
-    const free = this.nextSpareSector;
-    if (free !== undefined) return free;
-    const message = `the spare (${this.spareSectors} sectors) has no free sector left`;
-    throw new DmremapError('ERR_SPARE_EXHAUSTED', message);
-  }
-
-  #checkedSpare(spare: bigint | number): Sector {
-    const to = checkedSector('spare', spare);
+  #checkSpare(to: Sector): void {
     if (to >= this.spareSectors) {
       const message = `spare sector ${to} lies beyond the spare device (${this.spareSectors} sectors)`;
       throw new DmremapError('ERR_SPARE_OUT_OF_RANGE', message);
@@ -124,27 +204,26 @@ export class RemapTable implements Iterable<RemapEntry> {
     if (touchesMetadata(this.#geometry, to)) {
       throw new DmremapError('ERR_SPARE_IN_METADATA', `spare sector ${to} lies inside the metadata region`);
     }
-    if (this.#spares.has(to)) throw new DmremapError('ERR_SPARE_IN_USE', `spare sector ${to} is in use`);
-    return to;
+    if (this.#places.has(to)) throw new DmremapError('ERR_SPARE_IN_USE', `spare sector ${to} is in use`);
   }
 
-  #remember(entry: RemapEntry): void {
-    this.#byOriginal.set(entry.originalSector, entry);
-    this.#spares.add(entry.spareSector);
-    // An entry that lies across two places keeps both: the room behind it belongs to it.
-    this.#places.add(entry.spareSector / this.#spacing);
-    this.#places.add((entry.spareSector + this.#spacing - 1n) / this.#spacing);
+  #remember(entry: RemapEntry, place: number): void {
+    this.#index.set(entry.originalSector, place);
+    this.#places.take(entry.spareSector);
+  }
+}
+
+function checkSector(name: string, value: bigint | number): void {
+  if (typeof value !== 'bigint' && typeof value !== 'number') {
+    throw argumentError('ERR_INVALID_ARG_TYPE', `${name} must be a number or a bigint`);
+  }
+  if ((typeof value === 'number' && !Number.isSafeInteger(value)) || value < 0 || value > u64Max) {
+    throw argumentError('ERR_OUT_OF_RANGE', `${name} must be a whole number of sectors`);
   }
 }
 
 function checkedSector(name: string, value: bigint | number): Sector {
-  if (typeof value !== 'bigint' && typeof value !== 'number') {
-    throw argumentError('ERR_INVALID_ARG_TYPE', `${name} must be a number or a bigint`);
-  }
-  const whole = typeof value === 'bigint' || Number.isSafeInteger(value);
-  if (!whole || value < 0 || value > u64Max) {
-    throw argumentError('ERR_OUT_OF_RANGE', `${name} must be a whole number of sectors`);
-  }
+  checkSector(name, value);
   return sector(value);
 }
 
