@@ -1,9 +1,12 @@
 // Room: store, pure part. What stands in the way of writing to a spare, before anything is written.
 import { DmremapError } from '../base/errors.js';
+import { type Geometry, touchesMetadata } from '../format/geometry.js';
 import { signatureOf } from '../format/signatures.js';
+import type { RemapEntry } from '../format/structure.js';
 import { isForeign, looksLikeOurs } from './activation.js';
 import type { SlotCopy } from './copies.js';
 import type { Ambiguity, Report } from './examine.js';
+import { effectiveEntries } from './table.js';
 import { listOf } from './words.js';
 
 /** Why a caller has to name the copy, and which there are to name. */
@@ -60,4 +63,21 @@ function refuseData(path: string, first: SlotCopy | undefined): void {
   const bytes = first?.slot.state === 'damaged' ? first.slot.bytes : null;
   const owner = bytes === null ? null : signatureOf(bytes);
   if (owner !== null) throw new DmremapError('ERR_DATA_PRESENT', `${path}: it holds ${owner}`);
+}
+
+/**
+ * Rule 14: upstream allocates spare sectors inside the metadata region, so live data can be there, and a write would
+ * destroy it.
+ * @throws DmremapError ERR_DATA_IN_METADATA, naming the remaps.
+ */
+export function refuseDataInMetadata(entries: readonly RemapEntry[], geometry: Geometry): void {
+  const effective = effectiveEntries(entries);
+  const inside = entries.filter((entry, at) => effective[at] && touchesMetadata(geometry, entry.spareSector));
+  if (inside.length === 0) return;
+  const list = inside.slice(0, 8).map((entry) => `${entry.originalSector} -> ${entry.spareSector}`);
+  const more = inside.length > list.length ? ` and ${inside.length - list.length} more` : '';
+  throw new DmremapError(
+    'ERR_DATA_IN_METADATA',
+    `the data of ${inside.length} remapped sectors lies inside the metadata region (${list.join(', ')}${more})`,
+  );
 }

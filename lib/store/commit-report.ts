@@ -2,7 +2,6 @@
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
 import { assertNever } from '../base/units.js';
-import type { SlotRole } from './commit-plan.js';
 
 /** What a reader would find after a power cut now: the table from before, the new one, or one of the two. */
 export type Finds = 'old' | 'new' | 'either';
@@ -14,8 +13,11 @@ export interface CopyOutcome {
   readonly outcome: Outcome;
   /** Its first block was zeroed, so that its old damaged bytes cannot come back to life. */
   readonly disarmed: boolean;
-  /** Why it was not written: left out (`absent`, `unreadable`, `unsettled`), or the errno's name of its write. */
-  readonly reason: SlotRole | string | undefined;
+  /**
+   * Why it was not written: left out (`absent`, `unreadable`, `unsettled`; `good`: it holds the table), or the errno's name
+   * of its write.
+   */
+  readonly reason: string | undefined;
 }
 
 /** A commit that is durable. */
@@ -67,11 +69,17 @@ export class CommitError extends OperationError<CommitFinal> {
       hold?: (() => void) | undefined;
     },
   ) {
-    const touched = options.copies.some(({ outcome, disarmed }) => outcome !== 'untouched' || disarmed);
-    super(code, message, { ...options, outcome: touched ? 'unknown' : 'untouched' });
+    super(code, message, { ...options, outcome: outcomeOf(options.copies) });
     if (this.name === 'DeviceError') this.name = 'CommitError';
     this.sequence = options.sequence;
     this.copies = options.copies;
     this.finds = options.finds;
   }
+}
+
+/** Of the whole: `written` where every copy that was to be written is. */
+function outcomeOf(copies: readonly CopyOutcome[]): Outcome {
+  if (copies.every(({ outcome, disarmed }) => outcome === 'untouched' && !disarmed)) return 'untouched';
+  const done = copies.every(({ outcome, reason }) => outcome === 'written' || reason !== undefined);
+  return done ? 'written' : 'unknown';
 }

@@ -3,7 +3,7 @@
 import type { Device } from '../device/device.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
 import { slotBytes } from '../format/structure.js';
-import { overwriteOrder, type PlanSlot } from './commit-plan.js';
+import { overwriteOrder, type PlannedWrite, type PlanSlot } from './commit-plan.js';
 import { CommitError, type CommitReport, type CopyOutcome, findsOf } from './commit-report.js';
 import type { SlotLedger } from './slot-ledger.js';
 import { writeCopies } from './write-copies.js';
@@ -15,23 +15,31 @@ export interface CommitJob {
   readonly device: Device;
   readonly ledger: SlotLedger;
   readonly metadata: Metadata;
-  /** `own`: each copy carries its number. `zero`: what the module writes. */
-  readonly copyIndex: 'own' | 'zero';
+  /** What a copy says that its number is. */
+  readonly indexOf: (copy: number) => number;
   /** Zeroes the rest of each slot too, instead of keeping what lies there. */
   readonly fresh: boolean;
+  /** Default: the order of overwriting of a commit. */
+  readonly order?: readonly PlannedWrite[];
+  /** Repair and handover write the table that is there: whatever happens, a reader finds it (`old`). */
+  readonly sameTable?: boolean;
+  /** The first write error ends it: what is left may only be overwritten when all before it is durable. */
+  readonly stopAtError?: boolean;
+  /** How many copies must be durable in the end. Default: two, or all that there are. */
+  readonly required?: number;
   readonly signal: AbortSignal;
 }
 
 /** Writes the metadata. Starts on the same turn: what can be refused was refused before. */
 export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const { device, ledger, metadata, signal } = job;
-  const order = overwriteOrder(ledger.plan, ledger.electionsAgree);
+  const order = job.order ?? overwriteOrder(ledger.plan, ledger.electionsAgree);
   const images = new Map<number, Uint8Array>();
   const imageOf = (copy: number): Uint8Array => {
     let image = images.get(copy);
     if (image === undefined) {
       const tail = job.fresh ? undefined : ledger.bytesOf(copy);
-      image = encodeCopy(metadata, job.copyIndex === 'own' ? copy : 0, tail);
+      image = encodeCopy(metadata, job.indexOf(copy), tail);
       images.set(copy, image);
     }
     return image;
@@ -39,22 +47,24 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const oldIsCertain = ledger.copiesOf('unsettled', 'unread').length === 0;
   // As they are now: the roles change with what is written.
   const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
-  const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes);
+  const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes, job.sameTable ?? false);
+  const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, oldIsCertain));
 
   const result = await writeCopies({
     device,
     order,
     offsetOf: ledger.offsetOf,
     bytesOf: (copy) => imageOf(copy).subarray(0, job.fresh ? slotBytes : updateBytes),
+    stopAtError: job.stopAtError ?? false,
     signal,
   });
   const copies = complete(result.copies);
-  const finds = findsOf(copies, oldIsCertain);
+  const finds = found(copies);
   const sequence = metadata.header.sequenceNumber;
   const { stopped, failed } = result;
   const drained = result.drained.then((final) => {
     const known = complete(final);
-    return { copies: known, finds: findsOf(known, oldIsCertain) };
+    return { copies: known, finds: found(known) };
   });
 
   ledger.record(copies, imageOf, stopped !== undefined);
@@ -73,7 +83,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   }
 
   const durable = copies.filter(({ outcome }) => outcome === 'written').length;
-  if (durable < Math.min(2, order.length)) {
+  if (durable < (job.required ?? Math.min(2, order.length))) {
     const why = failed?.message ?? 'too few copies could be written';
     throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds)}`, {
       cause: failed,
@@ -84,18 +94,22 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       drained,
     });
   }
-  const degraded = copies.filter(({ outcome, reason }) => outcome !== 'written' && reason !== 'absent');
-  return { sequence, copies, finds, degraded: degraded.map(({ copy }) => copy) };
+  const fine = ({ outcome, reason }: CopyOutcome) =>
+    outcome === 'written' || reason === 'absent' || reason === 'good';
+  const degraded = copies.filter((copy) => !fine(copy)).map(({ copy }) => copy);
+  return { sequence, copies, finds, degraded };
 }
 
 /** Five rows: with the copies that the commit left alone, and why. */
 function withLeftOut(
   slots: readonly Pick<PlanSlot, 'copy' | 'role'>[],
   outcomes: readonly CopyOutcome[],
+  sameTable: boolean,
 ): readonly CopyOutcome[] {
   return slots.map(({ copy, role }) => {
     const known = outcomes.find((outcome) => outcome.copy === copy);
-    return known ?? { copy, outcome: 'untouched', disarmed: false, reason: role };
+    const reason = sameTable && role === 'named' ? 'good' : role;
+    return known ?? { copy, outcome: 'untouched', disarmed: false, reason };
   });
 }
 

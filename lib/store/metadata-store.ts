@@ -11,10 +11,10 @@ import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { clockSeconds, type Sector, sectorsIn, sequence, type UnixSeconds, u64Max } from '../base/units.js';
 import type { CloseReport, Device } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/io-uring-device.js';
-import { type GeometryName, geometries, metadataRegionBytes, touchesMetadata } from '../format/geometry.js';
+import { type GeometryName, geometries, metadataRegionBytes } from '../format/geometry.js';
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
-import { ambiguityText, refuseExisting } from './admission.js';
+import { ambiguityText, refuseDataInMetadata, refuseExisting } from './admission.js';
 import { CommitError, type CommitReport, type CopyOutcome } from './commit-report.js';
 import { runCommit } from './commit-run.js';
 import { nextSequenceBase } from './election.js';
@@ -22,7 +22,6 @@ import type { Report } from './examine.js';
 import { inspect, readSlot } from './inspect.js';
 import { RemapTable } from './remap-table.js';
 import { SlotLedger } from './slot-ledger.js';
-import { effectiveEntries } from './table.js';
 import { type TargetOptions, withTarget } from './target.js';
 
 export interface StoreOptions extends CancelOptions, Pick<OpenDeviceOptions, 'direct' | 'window'> {
@@ -231,7 +230,7 @@ export class MetadataStore implements AsyncDisposable {
 
   async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
     this.#checkOpen();
-    this.#checkData(options);
+    if (!options.allowDataInMetadata) refuseDataInMetadata([...this.table], geometries[this.#geometry]);
     if (this.#ledger.copiesOf('unsettled', 'unread').length > 0) await this.#settle(options, signal);
     this.#checkSlots(options);
     if (this.#lastSequence >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
@@ -248,7 +247,7 @@ export class MetadataStore implements AsyncDisposable {
       device,
       ledger: this.#ledger,
       metadata,
-      copyIndex: this.#copyIndex,
+      indexOf: (copy) => (this.#copyIndex === 'own' ? copy : 0),
       fresh,
       signal,
     });
@@ -284,24 +283,6 @@ export class MetadataStore implements AsyncDisposable {
   #checkOpen(): void {
     if (this.#closed) throw new DmremapError('ERR_STORE_CLOSED');
     if (!this.device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
-  }
-
-  /** Rule 14: upstream allocates spare sectors inside the metadata region, so live data can be there. */
-  #checkData({ allowDataInMetadata = false }: CommitOptions): void {
-    if (allowDataInMetadata) return;
-    const entries = [...this.table];
-    const effective = effectiveEntries(entries);
-    const geometry = geometries[this.#geometry];
-    const inside = entries.filter(
-      (entry, at) => effective[at] && touchesMetadata(geometry, entry.spareSector),
-    );
-    if (inside.length === 0) return;
-    const list = inside.slice(0, 8).map((entry) => `${entry.originalSector} -> ${entry.spareSector}`);
-    const more = inside.length > list.length ? ` and ${inside.length - list.length} more` : '';
-    throw new DmremapError(
-      'ERR_DATA_IN_METADATA',
-      `the data of ${inside.length} remapped sectors lies inside the metadata region (${list.join(', ')}${more})`,
-    );
   }
 
   #checkSlots({ allowUnsafe = false }: CommitOptions): void {

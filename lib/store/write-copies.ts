@@ -11,6 +11,8 @@ export interface WriteJob {
   readonly order: readonly PlannedWrite[];
   readonly offsetOf: (copy: number) => ByteOffset;
   readonly bytesOf: (copy: number) => Uint8Array;
+  /** Ends at the first write error instead of going on with the other copies. */
+  readonly stopAtError: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -32,6 +34,7 @@ export async function writeCopies({
   order,
   offsetOf,
   bytesOf,
+  stopAtError,
   signal,
 }: WriteJob): Promise<WriteResult> {
   const outcomes = new Map<number, CopyOutcome>(
@@ -67,6 +70,7 @@ export async function writeCopies({
         return { copies: [...outcomes.values()], stopped: error, failed, drained };
       }
       failed = error;
+      if (stopAtError) break;
       // Whatever was tried and did not succeed is not tried again.
       const rest = left.filter(({ copy }) => {
         const { outcome, reason } = outcomes.get(copy) ?? {};

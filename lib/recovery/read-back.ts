@@ -1,0 +1,23 @@
+// Room: recovery. After a repair or a handover everything is read again (format section 6 rule 9). An abort of that
+// reading must not look as if nothing had been written.
+import { OperationError } from '../base/errors.js';
+import { CommitError, type CommitReport } from '../store/commit-report.js';
+import type { Report } from '../store/examine.js';
+
+/** What `read` finds. @throws CommitError that says what was written, where the reading is aborted. */
+export async function readBack(commit: CommitReport, read: () => Promise<Report>): Promise<Report> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    const { sequence, copies, finds } = commit;
+    throw new CommitError(error.code, `${error.message}; everything was written, but not read back`, {
+      cause: error.cause,
+      errno: error.errno,
+      sequence,
+      copies,
+      finds,
+      drained: Promise.resolve({ copies, finds }),
+    });
+  }
+}

@@ -1,0 +1,210 @@
+// Room: recovery, pure part. What a repair would do to a spare, and why, from a report alone (format section 6 rules 9,
+// 10 and 14). Repair is not commit: it brings every copy to the elected table and keeps its sequence. Where that table
+// does not outrank all others, or the module does not take it, only a commit of a named copy helps.
+import type { ErrorCode } from '../base/errors.js';
+import type { Sequence } from '../base/units.js';
+import type { ValidSlot } from '../store/copies.js';
+import { nextSequenceBase } from '../store/election.js';
+import type { Report, ReportCopy } from '../store/examine.js';
+import { sameButIndex } from '../store/table.js';
+import { damageText, listOf } from '../store/words.js';
+
+export interface RepairOptions {
+  /** The copy whose table is to be brought to all others, where more than one could be the right one. */
+  readonly copy?: number | undefined;
+  /** Rewrites copies that cannot be read: the drive may replace their sectors. What they held is lost. */
+  readonly rewriteUnreadable?: boolean | undefined;
+  /** Repairs even where only one copy can be written. */
+  readonly allowUnsafe?: boolean | undefined;
+}
+
+export interface PlannedRepair {
+  readonly copy: number;
+  /** To follow "copy N": `is blank`, `has sequence 6 instead of 7`. */
+  readonly why: string;
+  /** Its first block is zeroed before it is rewritten. */
+  readonly disarm: boolean;
+}
+
+/**
+ * `nothing`: every copy that fits holds the elected table. `rewrite`: bad copies get it, its sequence stays. `commit`: all
+ * copies get the table of `source`, with a new sequence. `refused`: see `code`.
+ */
+export interface RepairPlan {
+  readonly mode: 'nothing' | 'rewrite' | 'commit' | 'refused';
+  /** Why it is this mode: sentences for people. */
+  readonly reasons: readonly string[];
+  readonly code: ErrorCode | undefined;
+  /** The copy whose table is written. */
+  readonly source: { readonly copy: number; readonly sequence: Sequence } | null;
+  /** In the order of writing; for `commit` those that differ now: it rewrites all others too. */
+  readonly writes: readonly PlannedRepair[];
+  /** Copies that are left alone although they do not hold the table, and why. */
+  readonly left: readonly { readonly copy: number; readonly why: string }[];
+}
+
+export function planRepair(report: Report, options: RepairOptions = {}): RepairPlan {
+  const ours = report.copies.find(
+    (copy): copy is ReportCopy & ValidSlot =>
+      copy.copy === (options.copy ?? report.elections.ours?.copy) && copy.slot.state === 'valid',
+  );
+  if (ours === undefined) {
+    const code = options.copy === undefined ? 'ERR_NO_METADATA' : 'ERR_COPY_NOT_VALID';
+    return refused(code, 'No copy can be used: there is nothing to repair from.', null);
+  }
+  const source = { copy: ours.copy, sequence: ours.slot.header.sequenceNumber };
+  const index = commonIndex(report, ours);
+  const bad = report.copies.flatMap((copy) => differenceOf(copy, ours, index));
+  const left = bad.filter(({ kind }) => kind === 'unreadable' && !options.rewriteUnreadable);
+  const writes = inOrder(bad.filter((one) => !left.includes(one)));
+  const plan = (mode: RepairPlan['mode'], ...reasons: string[]): RepairPlan => ({
+    mode,
+    reasons,
+    code: undefined,
+    source,
+    writes: writes.map(({ copy, why, kind }) => ({
+      copy,
+      why,
+      disarm: kind === 'damaged' || kind === 'unreadable',
+    })),
+    left: left.map(({ copy }) => ({
+      copy,
+      why: 'cannot be read, and what it holds could be newer than all others',
+    })),
+  });
+
+  const outranked = whyNotRewrite(report, ours);
+  if (options.copy === undefined && report.ambiguities.length > 0) {
+    return {
+      ...refused(
+        'ERR_METADATA_AMBIGUOUS',
+        outranked[0] ?? 'More than one copy could be the right one.',
+        source,
+      ),
+    };
+  }
+  if (outranked.length > 0) return plan('commit', ...outranked);
+  if (writes.length === 0) {
+    return plan(
+      'nothing',
+      left.length === 0 ? 'Every copy that fits holds the elected table.' : 'What could be repaired is.',
+    );
+  }
+  const usable = report.copies.filter(({ slot }) => slot.state !== 'absent').length;
+  if (usable === 1 && !options.allowUnsafe) {
+    return refused(
+      'ERR_SINGLE_COPY',
+      'Only one copy fits: a crash while it is written could leave none.',
+      source,
+    );
+  }
+  return plan(
+    'rewrite',
+    `Copy ${ours.copy} outranks all others and the module takes it, so its sequence stays.`,
+  );
+}
+
+const refused = (code: ErrorCode, reason: string, source: RepairPlan['source']): RepairPlan => ({
+  mode: 'refused',
+  reasons: [reason],
+  code,
+  source,
+  writes: [],
+  left: [],
+});
+
+/** Rule 10: when a rewrite would not do. */
+function whyNotRewrite(report: Report, source: ReportCopy & ValidSlot): string[] {
+  const { ours, driver } = report.elections;
+  const reasons: string[] = [];
+  for (const ambiguity of report.ambiguities) {
+    switch (ambiguity.kind) {
+      case 'fork':
+        reasons.push(`Copies ${listOf(ambiguity.copies)} have one sequence and different contents.`);
+        break;
+      case 'regression':
+        reasons.push(`Copies ${listOf(ambiguity.copies)} are newer by the clock and have a lower sequence.`);
+        break;
+      case 'disagreement':
+        reasons.push(`The module would take copy ${ambiguity.driver}, we elect copy ${ambiguity.ours}.`);
+        break;
+    }
+  }
+  if (source.driverRejects !== null) reasons.push(`The module does not take copy ${source.copy}.`);
+  const driverSlot = driver === null ? undefined : report.copies[driver.copy]?.slot;
+  const takesAnother =
+    driverSlot === undefined ||
+    driverSlot.state !== 'valid' ||
+    !sameButIndex(driverSlot.bytes, source.slot.bytes);
+  if (source.driverRejects === null && takesAnother && reasons.length === 0) {
+    reasons.push(`The module would take copy ${driver?.copy ?? 'none'}.`);
+  }
+  const named = ours !== null && source.copy !== ours.copy;
+  const oursSlot = ours === null ? undefined : report.copies[ours.copy]?.slot;
+  if (named && oursSlot?.state === 'valid' && !sameButIndex(oursSlot.bytes, source.slot.bytes)) {
+    reasons.push(`Copy ${source.copy} was named, and copy ${ours.copy} outranks it.`);
+  }
+  const highest = nextSequenceBase(report.copies);
+  if (highest > source.slot.header.sequenceNumber && reasons.length === 0) {
+    reasons.push(`A damaged copy has a higher sequence (${highest}) and a checksum that holds.`);
+  }
+  return reasons;
+}
+
+type Kind = 'blank' | 'damaged' | 'unreadable' | 'stale' | 'misdirected';
+
+interface Difference {
+  readonly copy: number;
+  readonly kind: Kind;
+  readonly why: string;
+}
+
+function differenceOf(
+  { copy, slot }: ReportCopy,
+  source: ValidSlot,
+  common: number | undefined,
+): Difference[] {
+  if (slot.state === 'absent') return [];
+  if (slot.state === 'damaged') {
+    const { fault } = slot.damage;
+    const kind = fault === 'blank' || fault === 'unreadable' ? fault : 'damaged';
+    return [{ copy, kind, why: damageText(slot.damage) }];
+  }
+  if (!sameButIndex(slot.bytes, source.slot.bytes)) {
+    const { sequenceNumber } = slot.header;
+    const wanted = source.slot.header.sequenceNumber;
+    const why =
+      sequenceNumber === wanted
+        ? `has sequence ${wanted} too, and another content`
+        : `has sequence ${sequenceNumber} instead of ${wanted}`;
+    return [{ copy, kind: 'stale', why }];
+  }
+  const index = slot.header.copyIndex;
+  if (common !== undefined || index === copy) return [];
+  return [{ copy, kind: 'misdirected', why: `says that it is copy ${index}` }];
+}
+
+/**
+ * The one number that the good copies carry, as the module writes them: then a repaired copy has to carry it too.
+ * Undefined where each carries its own.
+ */
+export function commonIndex(report: Report, source: ValidSlot): number | undefined {
+  const same = report.copies.filter(
+    (copy): copy is ReportCopy & ValidSlot =>
+      copy.slot.state === 'valid' && sameButIndex(copy.slot.bytes, source.slot.bytes),
+  );
+  const indexes = new Set(same.map(({ slot }) => slot.header.copyIndex));
+  const own = same.every(({ copy, slot }) => slot.header.copyIndex === copy);
+  return indexes.size === 1 && !own ? source.slot.header.copyIndex : undefined;
+}
+
+const ranks: Readonly<Record<Kind, number>> = {
+  blank: 0,
+  damaged: 1,
+  unreadable: 2,
+  stale: 3,
+  misdirected: 4,
+};
+
+const inOrder = (differences: readonly Difference[]): Difference[] =>
+  [...differences].sort((a, b) => ranks[a.kind] - ranks[b.kind] || a.copy - b.copy);

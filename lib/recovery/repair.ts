@@ -1,0 +1,98 @@
+// Room: recovery. Carries a repair out, reads everything again, and says what is there now. It follows the plan and
+// decides nothing; nothing is written without `apply`.
+import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
+import { DmremapError } from '../base/errors.js';
+import { clockSeconds } from '../base/units.js';
+import type { Device } from '../device/device.js';
+import { type GeometryName, geometries, metadataRegionBytes } from '../format/geometry.js';
+import { metadataOf } from '../format/metadata.js';
+import { refuseDataInMetadata } from '../store/admission.js';
+import type { CommitReport } from '../store/commit-report.js';
+import { runCommit } from '../store/commit-run.js';
+import type { Report } from '../store/examine.js';
+import { inspect } from '../store/inspect.js';
+import { MetadataStore, type StoreOptions } from '../store/metadata-store.js';
+import { SlotLedger } from '../store/slot-ledger.js';
+import { withTarget } from '../store/target.js';
+import { readBack } from './read-back.js';
+import { commonIndex, planRepair, type RepairOptions, type RepairPlan } from './repair-plan.js';
+
+export interface RepairRunOptions extends RepairOptions, Omit<StoreOptions, 'copyIndex' | 'spacing'> {
+  /** Writes. Without it the plan is made, from a device that is only read. */
+  readonly apply?: boolean | undefined;
+  /** Repairs although live entries have their data inside the metadata region, which the write may destroy. */
+  readonly allowDataInMetadata?: boolean | undefined;
+}
+
+export interface RepairReport {
+  readonly plan: RepairPlan;
+  readonly before: Report;
+  /** What was written; null where nothing was. */
+  readonly commit: CommitReport | null;
+  /** What was read afterwards; null where nothing was written. */
+  readonly after: Report | null;
+}
+
+/**
+ * Brings the copies of a spare back to one table (format section 6 rules 9, 10 and 14): plans, and with `apply` writes,
+ * reads again and elects again.
+ *
+ * Rejections: those of `openDevice`; CommitError as of a commit, where an abort or a write error ends it; ERR_NO_METADATA,
+ * ERR_COPY_NOT_VALID, ERR_METADATA_AMBIGUOUS, ERR_SINGLE_COPY, ERR_DATA_IN_METADATA, with nothing written. Without
+ * `apply` a refusal is in the plan.
+ */
+export function repair(target: string | Device, options: RepairRunOptions = {}): Cancellable<RepairReport> {
+  return cancellableAsync(options, async (signal) => {
+    const { apply = false, geometry = 'driver', direct, window } = options;
+    const now = options.now ?? clockSeconds;
+    const mode = apply ? 'write' : 'read';
+    const open = {
+      mode,
+      direct: apply ? direct : (direct ?? 'prefer'),
+      window,
+      signal,
+      keep: false,
+    } as const;
+    return withTarget(target, { ...open, preallocateBytes: metadataRegionBytes }, async (device) => {
+      const before = await inspect(device, { geometry, now: now(), signal });
+      const plan = planRepair(before, options);
+      if (!apply || plan.mode === 'nothing') return { plan, before, commit: null, after: null };
+      if (plan.code !== undefined) throw new DmremapError(plan.code, plan.reasons.join(' '));
+      const commit = await carryOut(device, plan, before, options, signal);
+      const after = await readBack(commit, () => inspect(device, { geometry, now: now(), signal }));
+      return { plan, before, commit, after };
+    });
+  });
+}
+
+async function carryOut(
+  device: Device,
+  plan: RepairPlan,
+  report: Report,
+  options: RepairRunOptions,
+  signal: AbortSignal,
+): Promise<CommitReport> {
+  const copy = plan.source?.copy;
+  const { geometry, now, allowUnsafe, allowDataInMetadata } = options;
+  if (plan.mode === 'commit') {
+    const store = await MetadataStore.open(device, { mode: 'write', copy, geometry, now, signal });
+    return store.commit({ allowUnsafe, allowDataInMetadata, signal });
+  }
+  const source = report.copies[copy ?? -1];
+  if (source?.slot.state !== 'valid') throw new Error('a plan without a source');
+  const metadata = metadataOf(source.slot);
+  if (!allowDataInMetadata)
+    refuseDataInMetadata(metadata.entries, geometries[report.geometry as GeometryName]);
+  const common = commonIndex(report, { ...source, slot: source.slot });
+  return runCommit({
+    device,
+    ledger: new SlotLedger(geometries[report.geometry], report.copies, copy, report.now),
+    metadata,
+    indexOf: (number) => common ?? number,
+    fresh: false,
+    order: plan.writes.map((write) => ({ copy: write.copy, disarm: write.disarm, last: false })),
+    sameTable: true,
+    required: 0,
+    signal,
+  });
+}
