@@ -21,6 +21,7 @@ export {
   type WriteStep,
 } from './device/device.js';
 export { type OpenDeviceOptions, openDevice } from './device/io-uring-device.js';
+export { type Fault, type FaultRule, LyingDevice, type LyingDeviceOptions } from './device/lying-device.js';
 export { MemoryDevice, type MemoryDeviceOptions } from './device/memory-device.js';
 export { type DamagedCopy, type DecodedSlot, decodeCopy, type ValidCopy } from './format/codec.js';
 export type { Damage, SlotRead } from './format/damage.js';
@@ -34,17 +35,25 @@ export {
   withHeader,
 } from './format/metadata.js';
 export type { Header, RemapEntry } from './format/structure.js';
+export { type HandoverOptions, type HandoverReport, handover } from './recovery/handover.js';
+export { type RepairReport, type RepairRunOptions, repair } from './recovery/repair.js';
+export {
+  type PlannedRepair,
+  planRepair,
+  type RepairOptions,
+  type RepairPlan,
+} from './recovery/repair-plan.js';
 export { CommitError, type CommitReport, type CopyOutcome, type Finds } from './store/commit-report.js';
 export { type ExamineInput, examine, type Report } from './store/examine.js';
 export { type ExamineOptions, examineDevice } from './store/examine-device.js';
 export { toExamineJson } from './store/examine-json.js';
 export type { Lint, LintId, Severity } from './store/lint.js';
-export {
-  type CommitOptions,
-  type CreateStoreOptions,
-  MetadataStore,
-  type OpenStoreOptions,
-  type StoreOptions,
-} from './store/metadata-store.js';
+export { MetadataStore } from './store/metadata-store.js';
 export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';
+export type {
+  CommitOptions,
+  CreateStoreOptions,
+  OpenStoreOptions,
+  StoreOptions,
+} from './store/store-options.js';
 export { fromTableJson, type TableJson, toTableJson } from './store/table-json.js';

@@ -7,6 +7,7 @@
 // calls the hook, and a worker can be terminated in the middle of any call: then no JavaScript can run, and
 // what cannot be told is dropped (NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS; without it the process aborts).
 // Linked with -z nodelete, so a stuck thread never returns into code that is gone.
+#include <fcntl.h>
 #include <napi.h>
 #include <unistd.h>
 
@@ -23,14 +24,14 @@ namespace dmremap {
 
 namespace {
 
-enum class EventKind : uint32_t { kOpened = 4, kClosed = 5 };
+enum class EventKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
 
 // An open or a close that has come back and waits to be told.
 struct JobResult {
   uint32_t id = 0;
   EventKind kind = EventKind::kOpened;
   OpenedDevice opened;
-  int close_error = 0;
+  int error = 0;  // Of a close or an allocation.
 };
 
 class Environment {
@@ -95,7 +96,7 @@ class CloseJob : public BlockingJob {
   }
   void Run() override {
     for (const int fd : descriptors_) {
-      if (close(fd) != 0) result_.close_error = errno;
+      if (close(fd) != 0) result_.error = errno;
     }
   }
   void Finish() override { environment_->Push(std::move(result_)); }
@@ -104,6 +105,28 @@ class CloseJob : public BlockingJob {
  private:
   Environment* environment_;
   std::vector<int> descriptors_;
+  JobResult result_;
+};
+
+// fallocate(2), on a descriptor of its own: the device may be closed meanwhile.
+class AllocateJob : public BlockingJob {
+ public:
+  AllocateJob(Environment* environment, uint32_t id, int fd, uint64_t bytes)
+      : environment_(environment), fd_(fd), bytes_(bytes) {
+    result_.id = id;
+    result_.kind = EventKind::kAllocated;
+  }
+  void Run() override {
+    result_.error = fd_ < 0 ? EMFILE : FillHoles(fd_, bytes_);
+    if (fd_ >= 0) close(fd_);
+  }
+  void Finish() override { environment_->Push(std::move(result_)); }
+  void Abandon() override {}
+
+ private:
+  Environment* environment_;
+  int fd_;
+  uint64_t bytes_;
   JobResult result_;
 };
 
@@ -133,7 +156,7 @@ void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   std::vector<int> descriptors = self->engine_->TakeDescriptors();
   if (!descriptors.empty()) {
     std::unique_ptr<BlockingJob> job = std::make_unique<CloseJob>(nullptr, 0, descriptors);
-    if (self->mailbox_->Start(&job, false) != 0) job->Run();
+    if (self->mailbox_->Start(&job) != 0) job->Run();
   }
   self->running_parts_ = 2;
   self->engine_->Stop(OnPartStopped, self);
@@ -164,6 +187,7 @@ Napi::Value Opened(Napi::Env env, const OpenedDevice& device, uint32_t id) {
   object.Set("kind", device.kind);
   object.Set("major", device.major);
   object.Set("minor", device.minor);
+  object.Set("holder", device.holder);
   if (device.failed_step != nullptr) {
     object.Set("failedStep", device.failed_step);
     object.Set("error", device.error);
@@ -194,14 +218,22 @@ Napi::Value Environment::TakeEvents(Napi::Env env) {
   for (JobResult& job : jobs) {
     flat.Set(at++, Napi::Number::New(env, job.id));
     flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(job.kind)));
-    if (job.kind == EventKind::kClosed) {
-      flat.Set(at++, Napi::Number::New(env, job.close_error));
+    if (job.kind != EventKind::kOpened) {
+      flat.Set(at++, Napi::Number::New(env, job.error));
       continue;
     }
-    const uint32_t device = job.opened.fd >= 0 ? NextDeviceId() : 0;
+    uint32_t device = 0;
+    if (job.opened.fd >= 0) {
+      device = NextDeviceId();
+      const int error = engine_->AddDevice(device, job.opened.fd, job.opened.async);
+      if (error != 0) {
+        close(job.opened.fd);  // Just opened, with nothing written: this cannot block.
+        job.opened.fd = -1;
+        job.opened.failed_step = "install";
+        job.opened.error = error;
+      }
+    }
     flat.Set(at++, Opened(env, job.opened, device));
-    // The window comes with `attach`, where JavaScript takes the device.
-    if (device != 0) engine_->AddDevice(device, job.opened.fd, 1, job.opened.async);
   }
   return flat;
 }
@@ -243,14 +275,13 @@ Napi::Value SetHandler(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// open(id, path, write, preferDirect, preallocateBytes): undefined, or {step, error} where the engine cannot
+// open(id, path, write, preferDirect): undefined, or {step, error} where the engine cannot
 // start
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   AddonData* data = env.GetInstanceData<AddonData>();
-  if (info.Length() < 5 || !info[0].IsNumber() || !info[1].IsString() || !info[4].IsNumber() ||
-      data->handler.IsEmpty()) {
-    return Bad(env, "open(id, path, write, preferDirect, preallocateBytes)");
+  if (info.Length() < 4 || !info[0].IsNumber() || !info[1].IsString() || data->handler.IsEmpty()) {
+    return Bad(env, "open(id, path, write, preferDirect)");
   }
   const char* step = nullptr;
   int error = 0;
@@ -262,11 +293,10 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
     options.path = info[1].As<Napi::String>().Utf8Value();
     options.write = IsTrue(info[2]);
     options.prefer_direct = IsTrue(info[3]);
-    options.preallocate_bytes = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
     std::unique_ptr<BlockingJob> job = std::make_unique<OpenJob>(
         data->environment, info[0].As<Napi::Number>().Uint32Value(), std::move(options));
     step = "pthread_create";
-    error = data->environment->mailbox().Start(&job, true);
+    error = data->environment->mailbox().Start(&job);
     if (error == 0) return env.Undefined();
   }
   Napi::Object failure = Napi::Object::New(env);
@@ -361,7 +391,8 @@ Napi::Value Hold(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// close(id, device): true when the close is under way; false while something is still queued: call again.
+// close(id, device): undefined when the close is under way, events when it is done already; false while
+// something is still queued: call again.
 Napi::Value Close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::shared_ptr<Device> device = DeviceOf(info, 1);
@@ -371,11 +402,30 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   if (!environment->engine().ReleaseDevice(device->id, &fd)) return Napi::Boolean::New(env, false);
   std::unique_ptr<BlockingJob> job =
       std::make_unique<CloseJob>(environment, info[0].As<Napi::Number>().Uint32Value(), std::vector<int>{fd});
-  if (environment->mailbox().Start(&job, true) != 0) {
+  if (environment->mailbox().Start(&job) != 0) {
     job->Run();  // No thread to be had: better a close that may block than a descriptor that leaks.
     job->Finish();
   }
-  return Napi::Boolean::New(env, true);
+  return environment->TakeEvents(env);
+}
+
+// allocate(id, device, bytes): undefined; the event's payload is an errno, or 0
+Napi::Value Allocate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::shared_ptr<Device> device = DeviceOf(info, 1);
+  if (device == nullptr || info.Length() < 3 || !info[0].IsNumber() || !info[2].IsNumber()) {
+    return Bad(env, "allocate(id, device, bytes)");
+  }
+  Environment* environment = env.GetInstanceData<AddonData>()->environment;
+  const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
+  const auto bytes = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
+  std::unique_ptr<BlockingJob> job =
+      std::make_unique<AllocateJob>(environment, id, fcntl(device->fd, F_DUPFD_CLOEXEC, 0), bytes);
+  if (environment->mailbox().Start(&job) != 0) {
+    job->Run();
+    job->Finish();
+  }
+  return environment->TakeEvents(env);
 }
 
 // usage(): what is held now, for tests and for people who look for a leak
@@ -398,6 +448,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("configure", Napi::Function::New(env, Configure, "configure"));
   exports.Set("submit", Napi::Function::New(env, Submit, "submit"));
   exports.Set("abort", Napi::Function::New(env, Abort, "abort"));
+  exports.Set("allocate", Napi::Function::New(env, Allocate, "allocate"));
   exports.Set("hold", Napi::Function::New(env, Hold, "hold"));
   exports.Set("close", Napi::Function::New(env, Close, "close"));
   exports.Set("usage", Napi::Function::New(env, Usage, "usage"));

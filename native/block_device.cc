@@ -1,5 +1,6 @@
 #include "block_device.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 
 namespace dmremap {
 
@@ -102,6 +104,28 @@ bool IsReadOnlyDevice(const char* path) {
   return read_only;
 }
 
+// The loop device whose backing file this is, or empty: writing to both would be two writers that know
+// nothing of each other. The kernel does not lock the file.
+std::string LoopOver(const struct stat& file) {
+  DIR* folder = opendir("/sys/block");
+  if (folder == nullptr) return {};
+  std::string found;
+  while (const dirent* entry = readdir(folder)) {
+    const std::string name = entry->d_name;
+    if (name.rfind("loop", 0) != 0) continue;
+    std::ifstream stream("/sys/block/" + name + "/loop/backing_file");
+    std::string backing;
+    struct stat facts {};
+    if (!std::getline(stream, backing) || stat(backing.c_str(), &facts) != 0) continue;
+    if (facts.st_dev == file.st_dev && facts.st_ino == file.st_ino) {
+      found = "/dev/" + name;
+      break;
+    }
+  }
+  closedir(folder);
+  return found;
+}
+
 }  // namespace
 
 OpenedDevice OpenBlockDevice(const OpenOptions& options) {
@@ -148,6 +172,10 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   if (block && options.write && IsReadOnly(device.fd)) return Failed(device, "read-only", 0);
   if (const int error = AskSize(&device, after); error != 0) return Failed(device, "size", error);
 
+  if (!block && options.write) {
+    device.holder = LoopOver(after);
+    if (!device.holder.empty()) return Failed(device, "loop", EBUSY);
+  }
   if (!block && options.write && flock(device.fd, LOCK_EX | LOCK_NB) != 0)
     return Failed(device, "lock", errno);
   if (!block && device.direct) {
@@ -163,17 +191,21 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   }
   if (!device.direct) device.async = true;  // Buffered writes throttle in the page cache.
 
-  // A full file system must show here, not in the middle of a commit; and writes into holes cost four times
-  // the CPU.
-  const uint64_t wanted =
-      options.preallocate_bytes < device.size_bytes ? options.preallocate_bytes : device.size_bytes;
-  if (!block && options.write && wanted > 0 && HasHole(device.fd, wanted)) {
-    if (fallocate(device.fd, 0, 0, static_cast<off_t>(wanted)) != 0 && errno != EOPNOTSUPP &&
-        errno != ENOSYS) {
-      return Failed(device, "allocate", errno);
-    }
-  }
   return device;
+}
+
+// A full file system must show here, not in the middle of a commit; and writes into holes cost four times the
+// CPU.
+int FillHoles(int fd, uint64_t bytes) {
+  struct stat facts {};
+  if (fstat(fd, &facts) != 0) return errno;
+  if (!S_ISREG(facts.st_mode)) return 0;
+  const uint64_t size = static_cast<uint64_t>(facts.st_size);
+  const uint64_t wanted = bytes < size ? bytes : size;
+  if (wanted == 0 || !HasHole(fd, wanted)) return 0;
+  if (fallocate(fd, 0, 0, static_cast<off_t>(wanted)) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+    return 0;
+  return errno;
 }
 
 }  // namespace dmremap

@@ -13,7 +13,6 @@ struct OpenOptions {
   std::string path;
   bool write = false;
   bool prefer_direct = false;  // Take buffered I/O where O_DIRECT is refused, instead of failing.
-  uint64_t preallocate_bytes = 0;
 };
 
 struct OpenedDevice {
@@ -21,6 +20,7 @@ struct OpenedDevice {
   const char* failed_step = nullptr;  // Null: it is open.
   int error = 0;                      // errno of that step; 0 where the step is a judgement of ours.
   const char* kind = "";              // "block", "file"; else what it is instead.
+  std::string holder;                 // The loop device that a file is the backing of.
   uint64_t size_bytes = 0;
   uint32_t logical_block_size = 512;
   uint32_t physical_block_size = 512;
@@ -31,6 +31,9 @@ struct OpenedDevice {
 };
 
 OpenedDevice OpenBlockDevice(const OpenOptions& options);
+
+// Fills the holes in the first `bytes` of a regular file, without changing its size. 0, or an errno.
+int FillHoles(int fd, uint64_t bytes);
 
 }  // namespace dmremap
 

@@ -58,8 +58,8 @@ void Mailbox::OnClosed(uv_handle_t* handle) {
   self->closed_(self->closed_context_);
 }
 
-int Mailbox::Start(std::unique_ptr<BlockingJob>* job, bool wanted) {
-  auto flight = std::make_unique<Flight>(Flight{shared_from_this(), std::move(*job), wanted});
+int Mailbox::Start(std::unique_ptr<BlockingJob>* job) {
+  auto flight = std::make_unique<Flight>(Flight{shared_from_this(), std::move(*job)});
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -78,7 +78,6 @@ int Mailbox::Start(std::unique_ptr<BlockingJob>* job, bool wanted) {
     return error;
   }
   flight.release();
-  if (wanted && wanted_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&async_));
   return 0;
 }
 
@@ -111,7 +110,6 @@ void Mailbox::OnAsync(uv_async_t* handle) {
     arrived.swap(self->arrived_);
   }
   for (auto& flight : arrived) {
-    if (flight->wanted && --self->wanted_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(handle));
     flight->job->Finish();
   }
   if (!arrived.empty()) self->after_finish_(self->context_);

@@ -33,14 +33,13 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // Later results are abandoned. Calls `closed` from the loop; the mailbox must not be destroyed before.
   void Close(void (*closed)(void*), void* context);
 
-  // 0 or an errno, with the job untouched. A pending job that is `wanted` keeps the loop alive.
-  int Start(std::unique_ptr<BlockingJob>* job, bool wanted);
+  // 0 or an errno, with the job untouched. A job does not keep the loop alive: who waits for it does.
+  int Start(std::unique_ptr<BlockingJob>* job);
 
  private:
   struct Flight {
     std::shared_ptr<Mailbox> mailbox;
     std::unique_ptr<BlockingJob> job;
-    bool wanted;
   };
 
   static void* OnThread(void* flight);
@@ -51,7 +50,6 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   bool open_ = false;                             // Under the mutex.
   std::vector<std::unique_ptr<Flight>> arrived_;  // Under the mutex.
-  uint32_t wanted_ = 0;                           // Loop thread.
   uv_async_t async_{};
   void (*after_finish_)(void*) = nullptr;
   void* context_ = nullptr;

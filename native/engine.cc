@@ -16,6 +16,7 @@ int Engine::Start(const char** step) {
   *step = "mmap";
   if (!slab_.Reserve()) return ENOMEM;
   if (const int error = ring_.Open(step); error != 0) return error;
+  for (uint32_t place = ring_.file_places(); place > 0; place--) free_places_.push_back(place - 1);
   *step = "uv_poll_init";
   if (const int error = uv_poll_init(loop_, &poll_, ring_.fd()); error != 0) return -error;
   uv_timer_init(loop_, &timer_);
@@ -49,14 +50,17 @@ void Engine::OnClosed(uv_handle_t* handle) {
 // --- Devices
 // ---------------------------------------------------------------------------------------------------
 
-std::shared_ptr<Device> Engine::AddDevice(uint32_t id, int fd, uint32_t window, bool async) {
+int Engine::AddDevice(uint32_t id, int fd, bool async) {
+  if (free_places_.empty()) return EMFILE;
   auto device = std::make_shared<Device>();
   device->id = id;
   device->fd = fd;
-  device->window = window;
+  device->place = free_places_.back();
   device->async = async;
+  if (const int error = ring_.InstallFile(device->place, fd); error != 0) return error;
+  free_places_.pop_back();
   devices_[id] = device;
-  return device;
+  return 0;
 }
 
 std::shared_ptr<Device> Engine::FindDevice(uint32_t id) const {
@@ -68,16 +72,21 @@ bool Engine::ReleaseDevice(uint32_t id, int* fd) {
   const auto found = devices_.find(id);
   DMR_CHECK(found != devices_.end());
   Device* device = found->second.get();
-  // Nothing may name the descriptor's number any more but what the kernel has already turned into a file.
   if (device->queue.front() != nullptr || !ring_.Submit()) return false;
   *fd = device->fd;
   device->fd = -1;
+  ring_.RemoveFile(
+      device->place);  // What has its file already keeps it; what has not gets EBADF, never another's.
+  if (device->in_kernel.empty()) FreePlace(device);
   devices_.erase(found);  // Requests in flight keep the device itself.
   return true;
 }
 
+void Engine::FreePlace(Device* device) { free_places_.push_back(device->place); }
+
 std::vector<int> Engine::TakeDescriptors() {
   std::vector<int> descriptors;
+  // The ring's own table keeps the files until the ring has gone, and so what is in flight keeps its fence.
   for (auto& [id, device] : devices_) {
     if (device->fd >= 0) descriptors.push_back(device->fd);
     device->fd = -1;
@@ -224,13 +233,13 @@ void Engine::MarkDirty(const std::shared_ptr<Device>& device) {
 
 void Engine::Run() {
   while (!dirty_.empty()) {
-    const std::shared_ptr<Device> device = std::move(dirty_.back());
-    dirty_.pop_back();
+    const std::shared_ptr<Device> device = std::move(dirty_.front());
+    dirty_.pop_front();
     device->dirty = false;
     Pump(device.get());
   }
-  const bool all_submitted = ring_.Submit();
-  if ((!aborting_.empty() || !all_submitted) && !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_))) {
+  const bool retry = !ring_.Submit() || short_of_room_;
+  if ((!aborting_.empty() || retry) && !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_))) {
     uv_timer_start(&timer_, OnTimer, kGraceMs, 0);
   }
   UpdateReference();
@@ -269,8 +278,13 @@ void Engine::Pump(Device* device) {
     } else if (waits) {
       passed_over[passed++] = op;
     } else {
-      if (device->in_kernel.size() >= device->window || in_flight_ >= kMaxInFlight) return;
-      if (!Prepare(device, op)) return;
+      // One that has nothing in the kernel may always go: it must not starve behind devices that are stuck.
+      const bool ring_full = in_flight_ >= kMaxInFlight && !device->in_kernel.empty();
+      if (device->in_kernel.size() >= device->window || ring_full) return;
+      if (!Prepare(device, op)) {
+        short_of_room_ = true;
+        return;
+      }
       device->queue.Remove(op);
       device->in_kernel.push_back(op);
       op->state = OpState::kInFlight;
@@ -285,12 +299,13 @@ bool Engine::Prepare(Device* device, Op* op) {
   const uint64_t ticket = OpTable::TicketOf(*op);
   switch (op->kind) {
     case OpKind::kRead:
-      return ring_.PrepareRead(device->fd, op->block.data, op->length, op->offset, op->force_async, ticket);
+      return ring_.PrepareRead(device->place, op->block.data, op->length, op->offset, op->force_async,
+                               ticket);
     case OpKind::kWrite:
-      return ring_.PrepareWrite(device->fd, op->block.data, op->length, op->offset, op->dsync,
+      return ring_.PrepareWrite(device->place, op->block.data, op->length, op->offset, op->dsync,
                                 op->force_async, ticket);
     case OpKind::kFlush:
-      return ring_.PrepareFlush(device->fd, ticket);
+      return ring_.PrepareFlush(device->place, ticket);
   }
   return false;
 }
@@ -318,11 +333,12 @@ void Engine::Complete(Op* op, int32_t res) {
   device->in_kernel.erase(std::find(device->in_kernel.begin(), device->in_kernel.end(), op));
   request->in_kernel--;
   MarkDirty(request->device);
-  if (in_flight_-- == kMaxInFlight) {
+  if (in_flight_-- >= kMaxInFlight) {
     for (auto& [id, other] : devices_) MarkDirty(other);  // Others may have waited for the room.
   }
+  if (device->fd < 0 && device->in_kernel.empty()) FreePlace(device);
 
-  const Verdict verdict = Classify(res, op->length);
+  const Verdict verdict = Classify(res, op->length, op->state == OpState::kCanceling);
   if (verdict.retry && op->state == OpState::kInFlight && !request->aborting && op->retries < kMaxRetries) {
     op->retries++;
     op->force_async = true;
@@ -385,9 +401,13 @@ void Engine::OnTimer(uv_timer_t* handle) {
     }
     const std::vector<Op*> ops = request->ops;  // The last answer settles the request, which may end it.
     for (Op* op : ops) {
-      if (op != nullptr && op->state != OpState::kWaiting) self->GiveUpFor(op);
+      // The settlement discards what waits in later groups: those entries are not ours any more.
+      if (request->settled) break;
+      if (op != nullptr && (op->state == OpState::kInFlight || op->state == OpState::kCanceling))
+        self->GiveUpFor(op);
     }
   }
+  self->short_of_room_ = false;
   for (auto& [id, device] : self->devices_) self->MarkDirty(device);
   self->Run();
   if (!self->events_.empty()) self->notify_(self->context_);

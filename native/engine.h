@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -57,7 +58,8 @@ class Engine {
   // go.
   void Stop(void (*done)(void* context), void* context);
 
-  std::shared_ptr<Device> AddDevice(uint32_t id, int fd, uint32_t window, bool async);
+  // 0, or an errno: EMFILE where kMaxFiles are open.
+  int AddDevice(uint32_t id, int fd, bool async);
   std::shared_ptr<Device> FindDevice(uint32_t id) const;
   // Gives up the descriptor: the caller closes it. No operation that is not in the kernel may be left; false
   // if one is, or if something prepared could not be submitted yet (closing now could let the number be
@@ -99,6 +101,7 @@ class Engine {
   void Discard(Op* op);
   void ReleaseBlock(Op* op);
   void UpdateReference();
+  void FreePlace(Device* device);
 
   uv_loop_t* loop_;
   Notify notify_;
@@ -114,12 +117,14 @@ class Engine {
   std::unordered_map<uint32_t, std::shared_ptr<Device>> devices_;
   std::unordered_map<uint32_t, std::unique_ptr<Request>> requests_;
   std::vector<uint32_t> aborting_;  // Requests within their grace.
-  std::vector<std::shared_ptr<Device>> dirty_;
+  std::deque<std::shared_ptr<Device>> dirty_;
   std::vector<Event> events_;
   uint32_t in_flight_ = 0;
   uint32_t active_ = 0;  // Requests that are not settled: they keep the loop alive,
   uint32_t holds_ = 0;   // and so do these. A write that was given up and that nobody waits for does not.
+  std::vector<uint32_t> free_places_;
   bool stopping_ = false;
+  bool short_of_room_ = false;  // Something could not be prepared: try again by timer.
 };
 
 }  // namespace dmremap

@@ -1,6 +1,9 @@
 #include "ring.h"
 
 #include <linux/fs.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -22,20 +25,36 @@ int Ring::Open(const char** step) {
   if (result < 0) return -result;
   open_ = true;
   io_uring_ring_dontfork(&ring_);
+  rlimit limit{};
+  file_places_ = kMaxFiles;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kMaxFiles) file_places_ = limit.rlim_cur;
+  *step = "io_uring_register(files)";
+  result = io_uring_register_files_sparse(&ring_, file_places_);
+  if (result < 0) return -result;
   *step = "io_uring_register(restrictions)";
-  return Restrict();
+  if (const int error = Restrict(); error != 0) return error;
+  // A seccomp filter can let the set-up pass and stop this one: then nothing would ever settle.
+  *step = "io_uring_enter";
+  return syscall(__NR_io_uring_enter, ring_.ring_fd, 0, 0, 0, nullptr, 0) < 0 ? errno : 0;
+}
+
+int Ring::InstallFile(uint32_t place, int fd) {
+  const int result = io_uring_register_files_update(&ring_, place, &fd, 1);
+  return result < 0 ? -result : 0;
 }
 
 int Ring::Restrict() {
   const uint8_t opcodes[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL};
-  io_uring_restriction allowed[sizeof(opcodes) + 1] = {};
+  io_uring_restriction allowed[sizeof(opcodes) + 3] = {};
   size_t count = 0;
   for (uint8_t opcode : opcodes) {
     allowed[count].opcode = IORING_RESTRICTION_SQE_OP;
     allowed[count++].sqe_op = opcode;
   }
   allowed[count].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-  allowed[count++].sqe_flags = IOSQE_ASYNC;
+  allowed[count++].sqe_flags = IOSQE_ASYNC | IOSQE_FIXED_FILE;
+  allowed[count].opcode = IORING_RESTRICTION_REGISTER_OP;
+  allowed[count++].register_op = IORING_REGISTER_FILES_UPDATE;
   int result = io_uring_register_restrictions(&ring_, allowed, count);
   if (result < 0) return -result;
   result = io_uring_enable_rings(&ring_);
@@ -49,30 +68,32 @@ io_uring_sqe* Ring::Sqe() {
   return io_uring_get_sqe(&ring_);
 }
 
-bool Ring::PrepareRead(int fd, void* data, uint32_t length, uint64_t offset, bool async, uint64_t user_data) {
+bool Ring::PrepareRead(uint32_t place, void* data, uint32_t length, uint64_t offset, bool async,
+                       uint64_t user_data) {
   io_uring_sqe* sqe = Sqe();
   if (sqe == nullptr) return false;
-  io_uring_prep_read(sqe, fd, data, length, offset);
-  if (async) sqe->flags |= IOSQE_ASYNC;
+  io_uring_prep_read(sqe, static_cast<int>(place), data, length, offset);
+  sqe->flags |= IOSQE_FIXED_FILE | (async ? IOSQE_ASYNC : 0);
   io_uring_sqe_set_data64(sqe, user_data);
   return true;
 }
 
-bool Ring::PrepareWrite(int fd, const void* data, uint32_t length, uint64_t offset, bool dsync, bool async,
-                        uint64_t user_data) {
+bool Ring::PrepareWrite(uint32_t place, const void* data, uint32_t length, uint64_t offset, bool dsync,
+                        bool async, uint64_t user_data) {
   io_uring_sqe* sqe = Sqe();
   if (sqe == nullptr) return false;
-  io_uring_prep_write(sqe, fd, data, length, offset);
+  io_uring_prep_write(sqe, static_cast<int>(place), data, length, offset);
   if (dsync) sqe->rw_flags = RWF_DSYNC;
-  if (async) sqe->flags |= IOSQE_ASYNC;
+  sqe->flags |= IOSQE_FIXED_FILE | (async ? IOSQE_ASYNC : 0);
   io_uring_sqe_set_data64(sqe, user_data);
   return true;
 }
 
-bool Ring::PrepareFlush(int fd, uint64_t user_data) {
+bool Ring::PrepareFlush(uint32_t place, uint64_t user_data) {
   io_uring_sqe* sqe = Sqe();
   if (sqe == nullptr) return false;
-  io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+  io_uring_prep_fsync(sqe, static_cast<int>(place), IORING_FSYNC_DATASYNC);
+  sqe->flags |= IOSQE_FIXED_FILE;
   io_uring_sqe_set_data64(sqe, user_data);
   return true;
 }

@@ -16,16 +16,17 @@ struct Verdict {
   bool retry;
 };
 
-// `res` is the CQE's result for an operation of `length` bytes (0 for a flush).
-inline Verdict Classify(int32_t res, uint32_t length) {
+// `res` is the CQE's result for an operation of `length` bytes (0 for a flush). `canceling`: we have asked
+// for its cancel.
+inline Verdict Classify(int32_t res, uint32_t length, bool canceling) {
   // An errno is input, not a mistake of ours: nothing here aborts.
   if (res >= 0 && static_cast<uint32_t>(res) == length) return {Outcome::kDone, 0, false};
   if (res >= 0) return {Outcome::kUnknown, 0, false};  // Short: a torn slot, for repair to find.
   switch (-res) {
-    case ECANCELED:
-      return {Outcome::kUntouched, ECANCELED, false};  // Withdrawn before it was issued.
+    case ECANCELED:  // Withdrawn before it was issued; but a device may say so too, of what it has done.
+      return {canceling ? Outcome::kUntouched : Outcome::kUnknown, ECANCELED, false};
     case EAGAIN:
-      return {Outcome::kUntouched, EAGAIN, true};  // The kernel was short of a resource.
+      return {Outcome::kUnknown, EAGAIN, true};  // The kernel was short of a resource.
     case EINTR:
       return {Outcome::kUnknown, EINTR, false};  // Withdrawn while it was running.
     case EBADF:

@@ -1,5 +1,6 @@
 // The one place that knows AbortSignal and deadlines. Everything asynchronous in the package is built on
 // `cancellable()`, so the promise settles once, listeners never leak and arguments reject instead of throwing.
+import { setMaxListeners } from 'node:events';
 import { argumentError, OperationError } from './errors.js';
 
 /** Options of every asynchronous function of the package. */
@@ -19,7 +20,7 @@ export interface Cancellable<T> extends Promise<T> {
 /** Why an operation was asked to stop: which error it rejects with. */
 export class AbortRequest {
   constructor(
-    readonly code: 'ABORT_ERR' | 'ERR_TIMEOUT',
+    readonly code: 'ABORT_ERR' | 'ERR_TIMEOUT' | 'ERR_DEVICE_CLOSED' | 'ERR_STORE_CLOSED',
     readonly cause: unknown,
   ) {}
 }
@@ -43,13 +44,15 @@ export function cancellable<T>(
   let settled = false;
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
+  // Once: a caller may change its options while we work.
+  let signal: AbortSignal | undefined;
 
   const promise = new Promise<T>((resolve, reject) => {
     const finish = (): boolean => {
       if (settled) return false;
       settled = true;
       clearTimeout(timer);
-      if (onAbort !== undefined) options?.signal?.removeEventListener('abort', onAbort);
+      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
       return true;
     };
     const settle: Settle<T> = {
@@ -58,16 +61,19 @@ export function cancellable<T>(
     };
     try {
       checkCancelOptions(options);
-      const signal = options?.signal;
-      if (signal?.aborted) {
-        settle.reject(neverStarted(abortRequestOf(signal)));
+      const given = options?.signal;
+      if (given?.aborted) {
+        settle.reject(neverStarted(abortRequestOf(given)));
         return;
       }
       abort = start(settle);
       if (settled) return;
-      if (signal !== undefined) {
-        onAbort = () => abort?.(abortRequestOf(signal));
-        signal.addEventListener('abort', onAbort, { once: true });
+      if (given !== undefined) {
+        signal = given;
+        // Many operations under one signal are how it is meant, not a leak.
+        setMaxListeners(0, given);
+        onAbort = () => abort?.(abortRequestOf(given));
+        given.addEventListener('abort', onAbort, { once: true });
       }
       if (options?.timeoutMs !== undefined) {
         const timeoutMs = options.timeoutMs;
@@ -97,6 +103,24 @@ export function cancellableAsync<T>(
     run(controller.signal).then(settle.resolve, settle.reject);
     return (request) => controller.abort(request);
   });
+}
+
+/**
+ * A signal that is aborted with the first of several, and how to let go of them. Not AbortSignal.any: what hangs on a
+ * signal that lives long stays there for as long.
+ */
+export function linkSignals(...signals: readonly AbortSignal[]): { signal: AbortSignal; unlink: () => void } {
+  const controller = new AbortController();
+  setMaxListeners(0, ...signals);
+  const onAbort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+  const unlink = () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, unlink };
 }
 
 /** The error of an operation that was aborted before it touched anything. */

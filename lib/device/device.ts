@@ -86,17 +86,27 @@ export function overallOutcome(writes: readonly { readonly outcome: Outcome }[])
  */
 export interface Device extends AsyncDisposable {
   readonly info: DeviceInfo;
+  /** Aborted when the device is closed. */
+  readonly closed: AbortSignal;
   /** Reads `length` bytes, 512 to 131,072, a multiple of the logical block. */
   read(offset: bigint, length: number, options?: CancelOptions): Cancellable<Uint8Array>;
   /** Writes 512 to 131,072 bytes, a multiple of the logical block. */
   write(offset: bigint, bytes: Uint8Array, options?: WriteOptions): Cancellable<void>;
   /**
    * Writes groups in order: a group is issued when every write of the last one has succeeded. What follows a failed
-   * group is untouched. Rejects with a BatchError.
+   * group is untouched. Rejects with a BatchError. A group takes its place in the queue when its turn comes: other
+   * operations on the same range may come before it.
    */
   writeOrdered(groups: readonly (readonly WriteStep[])[], options?: WriteOptions): Cancellable<void>;
   /** fdatasync(2): makes durable what was written, and told as written, before the call. */
   flush(options?: CancelOptions): Cancellable<void>;
+  /**
+   * Fills the holes in the first `bytes` of a regular file, so that a full file system shows here and not in the middle of
+   * a write. Changes neither size nor content; nothing to do on a block device. Rejects with ERR_NO_SPACE.
+   */
+  allocate(bytes: number): Promise<void>;
+  /** Whether an aborted write may still land somewhere in this range: what is read there is no evidence. */
+  isUnsettled(offset: bigint, length: number): boolean;
   /**
    * Refuses new work, withdraws what is queued, asks the kernel to cancel the rest, waits up to `graceMs` (default
    * 1,000) and lets go. Never rejects; a second call gives the first one's report.

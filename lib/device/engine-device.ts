@@ -1,11 +1,12 @@
 // The part of a device that is the same on every engine: arguments, the fence between an aborted write and the next
 // one, what is pending, and a close that is bounded. An engine only issues requests and lets go of its descriptor.
 import {
-  type AbortRequest,
+  AbortRequest,
   type Cancellable,
   type CancelOptions,
   cancellable,
   cancellableAsync,
+  linkSignals,
 } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { byteOffset } from '../base/units.js';
@@ -23,13 +24,20 @@ import { type Owner, Pending, type RequestListener, type RequestSpec } from './r
 export abstract class EngineDevice implements Device {
   abstract readonly info: DeviceInfo;
   readonly #pending = new Set<Pending>();
+  /** Those of them that were given up with a write in flight. */
+  readonly #unsettled = new Set<Pending>();
   readonly #owner: Owner = {
     issue: (spec, listener) => this.issue(spec, listener),
-    drained: (pending) => this.#pending.delete(pending),
+    unsettled: (pending) => this.#unsettled.add(pending),
+    drained: (pending) => {
+      this.#pending.delete(pending);
+      this.#unsettled.delete(pending);
+    },
     holdLoop: () => this.holdLoop(),
   };
   #closing: Promise<CloseReport> | undefined;
   readonly #closed = new AbortController();
+  readonly closed: AbortSignal = this.#closed.signal;
 
   /** Hands a request to the engine; returns what aborts it. May throw a DmremapError where there is no room. */
   protected abstract issue(spec: RequestSpec, listener: RequestListener): () => void;
@@ -37,6 +45,8 @@ export abstract class EngineDevice implements Device {
   protected abstract release(): Promise<void>;
   /** Keeps the loop alive until the returned function is called. */
   protected abstract holdLoop(): () => void;
+
+  abstract allocate(bytes: number): Promise<void>;
 
   read(offset: bigint, length: number, options?: CancelOptions): Cancellable<Uint8Array> {
     return cancellable<Uint8Array>(options, (settle) => {
@@ -67,6 +77,10 @@ export abstract class EngineDevice implements Device {
     });
   }
 
+  isUnsettled(offset: bigint, length: number): boolean {
+    return this.#unsettledOn(offset, length).length > 0;
+  }
+
   close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
     const graceMs = options?.graceMs ?? 1000;
     if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs < 2 ** 31)) {
@@ -81,8 +95,9 @@ export abstract class EngineDevice implements Device {
   }
 
   async #close(graceMs: number): Promise<CloseReport> {
-    this.#closed.abort();
-    for (const pending of this.#pending) pending.stop({ code: 'ERR_DEVICE_CLOSED', cause: undefined });
+    const reason = new AbortRequest('ERR_DEVICE_CLOSED', undefined);
+    this.#closed.abort(reason);
+    for (const pending of this.#pending) pending.stop(reason);
     const drained = Promise.all(Array.from(this.#pending, (pending) => pending.drained));
     await within(graceMs, drained);
     const leftInFlight = this.#pending.size;
@@ -101,9 +116,7 @@ export abstract class EngineDevice implements Device {
       this.#checkWriteOptions(options);
       this.#checkWritable();
       const steps = this.#stepsOf(groups);
-      const blocked = steps
-        .flat()
-        .find(({ offset, bytes }) => this.#unsettledOn(offset, bytes.length).length > 0);
+      const blocked = steps.flat().find(({ offset, bytes }) => this.isUnsettled(offset, bytes.length));
       if (blocked !== undefined) throw refused(blocked);
       return this.#start({ groups: steps, durable: options?.durable ?? true }, batch, settle);
     });
@@ -117,22 +130,33 @@ export abstract class EngineDevice implements Device {
         group.map(({ offset, bytes }) => ({ offset, bytes: Uint8Array.from(bytes) })),
       );
       const ranges = copies.flat();
-      const ended = new Promise<void>((resolve) => {
-        AbortSignal.any([signal, this.#closed.signal]).addEventListener('abort', () => resolve(), {
-          once: true,
-        });
-      });
       for (;;) {
         this.#checkWritable();
         const blocking = ranges.flatMap(({ offset, bytes }) => this.#unsettledOn(offset, bytes.length));
-        if (blocking.length > 0) await Promise.race([ended, Promise.all(blocking.map((one) => one.drained))]);
+        if (blocking.length > 0) await this.#ended(blocking, signal);
         try {
           return await this.#write(copies, batch, { durable: options.durable, signal });
         } catch (error) {
           if (!(error instanceof DmremapError && error.code === 'ERR_RANGE_UNSETTLED')) throw error;
+          // On a turn of its own: what it waits for comes by the loop.
+          await new Promise(setImmediate);
         }
       }
     });
+  }
+
+  /** Resolves when these have drained, or nobody waits any more. Keeps the process alive meanwhile. */
+  async #ended(blocking: readonly Pending[], signal: AbortSignal): Promise<void> {
+    const { signal: any, unlink } = linkSignals(signal, this.closed);
+    try {
+      const ended = new Promise<void>((resolve) => {
+        if (any.aborted) resolve();
+        any.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.race([ended, Promise.all(blocking.map((one) => one.awaitDrained()))]);
+    } finally {
+      unlink();
+    }
   }
 
   #start(spec: RequestSpec, batch: boolean, settle: { resolve(): void; reject(error: unknown): void }) {
@@ -149,7 +173,7 @@ export abstract class EngineDevice implements Device {
   }
 
   #unsettledOn(offset: bigint, length: number): Pending[] {
-    return Array.from(this.#pending).filter((pending) => pending.unsettledOn(offset, length));
+    return Array.from(this.#unsettled).filter((pending) => pending.unsettledOn(offset, length));
   }
 
   #stepsOf(groups: readonly (readonly WriteStep[])[]) {

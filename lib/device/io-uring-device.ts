@@ -1,17 +1,11 @@
 // A block device, or a file that behaves as one, through io_uring. The native engine queues, issues, cancels and
 // classifies; this file only translates.
-import {
-  type AbortRequest,
-  type Cancellable,
-  type CancelOptions,
-  cancellable,
-  neverStarted,
-} from '../base/cancellable.js';
+import { type Cancellable, type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import type { Device, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { eventKinds, type Native, native, type OpenedDevice } from './native.js';
-import { openError } from './open-error.js';
+import { allocateError, openError } from './open-error.js';
 import {
   errnoName,
   type RequestListener,
@@ -27,8 +21,6 @@ export interface OpenDeviceOptions extends CancelOptions {
   readonly direct?: 'require' | 'prefer' | undefined;
   /** Operations handed to the kernel at a time, 1 to 64; the rest waits where a cancel always works. Default 8. */
   readonly window?: number | undefined;
-  /** Holes of a file opened for writing are filled up to here. Default 0: none. */
-  readonly preallocateBytes?: number | undefined;
 }
 
 const stepKinds: Record<StepKind, number> = { read: 0, write: 1, flush: 2 };
@@ -44,10 +36,17 @@ const outcomes = ['untouched', 'written', 'unknown'] as const;
  */
 export function openDevice(path: string, options: OpenDeviceOptions = {}): Cancellable<Device> {
   return cancellable<Device>(options, (settle) => {
-    const { mode, direct, window, preallocateBytes } = checked(path, options);
+    const { mode, direct, window } = checked(path, options);
     const { addon, register, forget } = native();
-    let aborted: AbortRequest | undefined;
+    let aborted = false;
+    // Waiting for the device keeps the process alive; an open that was given up does not, however long it hangs.
+    let held = false;
+    const hold = (on: boolean) => {
+      if (held !== on) addon.hold(on);
+      held = on;
+    };
     const id = register((_, payload) => {
+      hold(false);
       const opened = payload as OpenedDevice;
       if (opened.failedStep !== undefined) {
         settle.reject(openError(path, opened));
@@ -55,17 +54,19 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
       }
       const device = new IoUringDevice(path, mode === 'write', opened, window);
       // Too late for the caller, but the descriptor is ours to close.
-      if (aborted !== undefined) void device.close();
+      if (aborted) void device.close();
       else settle.resolve(device);
       return true;
     });
-    const failure = addon.open(id, path, mode === 'write', direct === 'prefer', preallocateBytes);
+    const failure = addon.open(id, path, mode === 'write', direct === 'prefer');
     if (failure !== undefined) {
       forget(id);
       throw engineError(failure.step, failure.error);
     }
+    hold(true);
     return (request) => {
-      aborted = request;
+      aborted = true;
+      hold(false);
       settle.reject(neverStarted(request));
     };
   });
@@ -108,17 +109,34 @@ class IoUringDevice extends EngineDevice {
     const flat = steps.flatMap(({ kind, offset, bytes }) => [stepKinds[kind], offset, bytes]);
     let end = 0;
     const groupEnds = spec.groups.map((group) => (end += group.length));
-    const started = addon.submit(id, this.#device, flat, groupEnds, spec.durable);
+    let started: ReturnType<Native['addon']['submit']> = false;
+    try {
+      started = addon.submit(id, this.#device, flat, groupEnds, spec.durable);
+    } finally {
+      if (started === false) forget(id);
+    }
     if (started === false) {
-      forget(id);
-      throw new OperationError('ERR_QUEUE_FULL', undefined, {
-        outcome: 'untouched',
-        drained: Promise.resolve('untouched'),
-      });
+      const drained = Promise.resolve('untouched' as const);
+      throw new OperationError('ERR_QUEUE_FULL', undefined, { outcome: 'untouched', drained });
     }
     // Told after we have returned: the caller does not have its abort yet.
     if (started !== undefined) queueMicrotask(() => dispatch(started));
     return () => dispatch(addon.abort(id));
+  }
+
+  override async allocate(bytes: number): Promise<void> {
+    if (this.info.kind !== 'file') return;
+    const { addon, register, dispatch } = this.#native;
+    const release = this.holdLoop();
+    const error = await new Promise<number>((resolve) => {
+      const id = register((_, payload) => {
+        resolve(payload as number);
+        return true;
+      });
+      dispatch(addon.allocate(id, this.#device, bytes));
+    });
+    release();
+    if (error !== 0) throw allocateError(this.info.path, error);
   }
 
   protected override holdLoop(): () => void {
@@ -128,26 +146,29 @@ class IoUringDevice extends EngineDevice {
 
   protected override async release(): Promise<void> {
     lostDevices.unregister(this);
-    const { addon, register } = this.#native;
+    const { register } = this.#native;
     await new Promise<void>((resolve) => {
       const id = register(() => {
         resolve();
         return true;
       });
-      const attempt = () => {
-        // False while a submission waits for the kernel: closing now could hand the descriptor's number to another.
-        if (!addon.close(id, this.#device)) setTimeout(attempt, 5).unref();
-      };
-      attempt();
+      closeDevice(id, this.#device);
     });
   }
 }
 
+/** Closes as soon as nothing prepared waits for the kernel any more. */
+function closeDevice(id: number, device: number): void {
+  const { addon, dispatch } = native();
+  const events = addon.close(id, device);
+  if (events === false) setTimeout(() => closeDevice(id, device), 5).unref();
+  else dispatch(events);
+}
+
 // A device that was dropped without close() must not keep its lock until the process ends.
 const lostDevices = new FinalizationRegistry<number>((device) => {
-  const { addon, register } = native();
-  addon.close(
-    register(() => true),
+  closeDevice(
+    native().register(() => true),
     device,
   );
 });
@@ -161,7 +182,7 @@ function resultsOf(flat: readonly number[]): readonly StepResult[] {
 }
 
 function checked(path: string, options: OpenDeviceOptions) {
-  const { mode = 'read', direct = 'require', window = 8, preallocateBytes = 0 } = options;
+  const { mode = 'read', direct = 'require', window = 8 } = options;
   if (typeof path !== 'string') throw argumentError('ERR_INVALID_ARG_TYPE', 'path must be a string');
   if (path === '' || path.includes('\0')) throw argumentError('ERR_INVALID_ARG_VALUE', 'path is not a path');
   if (mode !== 'read' && mode !== 'write') {
@@ -173,10 +194,7 @@ function checked(path: string, options: OpenDeviceOptions) {
   if (!Number.isInteger(window) || window < 1 || window > 64) {
     throw argumentError('ERR_OUT_OF_RANGE', 'window must be a whole number from 1 to 64');
   }
-  if (!Number.isSafeInteger(preallocateBytes) || preallocateBytes < 0) {
-    throw argumentError('ERR_OUT_OF_RANGE', 'preallocateBytes must be a whole number of bytes');
-  }
-  return { mode, direct, window, preallocateBytes };
+  return { mode, direct, window };
 }
 
 // Which wall the engine ran into, in plain words (io contract 10).
@@ -189,6 +207,11 @@ function engineError(step: string, error: number): DmremapError {
     EINVAL: 'this kernel is too old (5.19 or newer is needed)',
     EMFILE: 'too many open files',
   };
+  if (step === 'pthread_create') {
+    return new DmremapError('ERR_QUEUE_FULL', `no thread could be started to open the device: ${errno}`, {
+      errno,
+    });
+  }
   const reason = reasons[errno ?? ''] ?? 'unexpected';
   return new DmremapError(
     'ERR_ENGINE_UNAVAILABLE',

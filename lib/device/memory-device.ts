@@ -18,6 +18,7 @@ export interface MemoryDeviceOptions {
 }
 
 interface Flight {
+  readonly durable: boolean;
   readonly listener: RequestListener;
   readonly groups: readonly (readonly Step[])[];
   readonly results: StepResult[][];
@@ -60,14 +61,15 @@ export class MemoryDevice extends EngineDevice {
     this.#stalled = true;
   }
 
-  /** Lets everything that was held complete, and what comes after it too. */
-  resume(): void {
+  /** Lets what was held complete, and what comes after it too. @param count only so many of them, the oldest first. */
+  resume(count = this.#held.length): void {
     this.#stalled = false;
-    for (const complete of this.#held.splice(0)) setImmediate(complete);
+    for (const complete of this.#held.splice(0, count)) setImmediate(complete);
   }
 
   protected override issue(spec: RequestSpec, listener: RequestListener): () => void {
     const flight: Flight = {
+      durable: spec.durable,
       listener,
       // Copied at the call, as the native engine does; a read's target is the caller's own array.
       groups: spec.groups.map((group) =>
@@ -83,21 +85,47 @@ export class MemoryDevice extends EngineDevice {
     return () => this.#abort(flight);
   }
 
+  override async allocate(): Promise<void> {}
+
   protected override async release(): Promise<void> {}
 
   protected override holdLoop(): () => void {
     return () => {};
   }
 
+  /** Does the steps of a group to the bytes: all of them are in flight together. For devices that lie: what they do. */
+  protected perform(steps: readonly Step[], _durable: boolean): StepResult[] {
+    return steps.map((step) => this.transfer(step));
+  }
+
+  /** Whether one of these steps stays in flight until `resume()`. */
+  protected isHeld(_steps: readonly Step[]): boolean {
+    return this.#stalled;
+  }
+
+  /** One honest read, write or flush. */
+  protected transfer({ kind, offset, bytes }: Step): StepResult {
+    const at = Number(offset);
+    if (kind === 'read') bytes.set(this.bytes.subarray(at, at + bytes.length));
+    if (kind === 'write') this.bytes.set(bytes, at);
+    return written;
+  }
+
   #launch(flight: Flight): void {
     const complete = () => this.#complete(flight);
-    if (this.#stalled) this.#held.push(complete);
+    if (this.isHeld(flight.groups[flight.group] ?? [])) this.#held.push(complete);
     else setImmediate(complete);
   }
 
   #complete(flight: Flight): void {
     const { groups, group, results, listener } = flight;
-    results[group] = groups[group]?.map((step) => this.#apply(step, flight)) ?? [];
+    const steps = groups[group] ?? [];
+    const fenced = steps.some((step) => step.kind === 'write' && this.#unsettledBy(flight, step));
+    // A read that was given up has nobody to give its bytes to.
+    const wanted = flight.settled ? steps.filter(({ kind }) => kind !== 'read') : steps;
+    if (fenced) results[group] = steps.map(() => ({ outcome: 'untouched', error: unsettledError }));
+    else if (wanted.length === steps.length) results[group] = this.perform(steps, flight.durable);
+    else results[group] = steps.map(() => written);
     const failed = results[group].some((result) => result.outcome !== 'written');
     if (!flight.settled && !flight.aborted && !failed && group + 1 < groups.length) {
       flight.group++;
@@ -119,18 +147,6 @@ export class MemoryDevice extends EngineDevice {
       flight.results[flight.group] = flight.groups[flight.group]?.map(() => unknown) ?? [];
       flight.listener.settled(flight.results.flat(), false);
     });
-  }
-
-  /** Does one step to the bytes. */
-  #apply(step: Step, flight: Flight): StepResult {
-    const at = Number(step.offset);
-    const end = at + step.bytes.length;
-    if (step.kind === 'read' && !flight.settled) step.bytes.set(this.bytes.subarray(at, end));
-    if (step.kind === 'write') {
-      if (this.#unsettledBy(flight, step)) return { outcome: 'untouched', error: unsettledError };
-      this.bytes.set(step.bytes, at);
-    }
-    return written;
   }
 
   #unsettledBy(flight: Flight, step: Step): boolean {

@@ -12,6 +12,8 @@ export interface OpenedDevice {
   readonly kind: string;
   readonly major: number;
   readonly minor: number;
+  /** The loop device that a file is the backing of; else empty. */
+  readonly holder: string;
   readonly failedStep?: string;
   readonly error?: number;
   readonly device: number;
@@ -28,7 +30,6 @@ interface Addon {
     path: string,
     write: boolean,
     preferDirect: boolean,
-    preallocateBytes: number,
   ): undefined | { readonly step: string; readonly error: number };
   configure(device: number, window: number): void;
   submit(
@@ -40,7 +41,8 @@ interface Addon {
   ): Events | undefined | false;
   abort(id: number): Events | undefined;
   hold(on: boolean): void;
-  close(id: number, device: number): boolean;
+  allocate(id: number, device: number, bytes: number): Events | undefined;
+  close(id: number, device: number): Events | undefined | false;
   usage(): NativeUsage;
 }
 
@@ -55,7 +57,14 @@ export interface NativeUsage {
   readonly slabPages: number;
 }
 
-export const eventKinds = { settled: 1, settledUndrained: 2, drained: 3, opened: 4, closed: 5 } as const;
+export const eventKinds = {
+  settled: 1,
+  settledUndrained: 2,
+  drained: 3,
+  opened: 4,
+  closed: 5,
+  allocated: 6,
+} as const;
 
 /** Gets each event of its id; returns true with the last one. */
 export type EventHandler = (kind: number, payload: unknown) => boolean;
@@ -110,8 +119,8 @@ function loadAddon(): Addon {
   try {
     return bindings({ bindings: 'dmremap', module_root: root }) as Addon;
   } catch (cause) {
-    throw new DmremapError('ERR_ADDON_MISSING', 'the native addon is not built: run `npm run build:native`', {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    const message = `the native addon cannot be loaded (\`npm run build:native\` builds it): ${why}`;
+    throw new DmremapError('ERR_ADDON_MISSING', message, { cause });
   }
 }

@@ -6,7 +6,7 @@ import { errnoName } from './request.js';
 
 export function openError(
   path: string,
-  { failedStep, error, kind, major, minor }: OpenedDevice,
+  { failedStep, error, kind, major, minor, holder }: OpenedDevice,
 ): DmremapError {
   const errno = errnoName(error ?? 0);
   const fail = (code: ErrorCode, message: string) => new DmremapError(code, `${path}: ${message}`, { errno });
@@ -28,9 +28,13 @@ export function openError(
         'ERR_DEVICE_BUSY',
         'another process holds its lock, or a write of an earlier one is still in flight',
       );
-    case 'allocate':
-      if (errno !== 'ENOSPC' && errno !== 'EDQUOT') return fail('ERR_IO', `cannot be preallocated: ${errno}`);
-      return fail('ERR_NO_SPACE', 'the file system is full: the holes of this file cannot be filled');
+    case 'loop':
+      return fail(
+        'ERR_DEVICE_BUSY',
+        `it is the backing file of ${holder}: write to that, or detach it first`,
+      );
+    case 'install':
+      return fail('ERR_QUEUE_FULL', 'too many devices are open');
     default:
       return fail(...byErrno(errno, major, minor));
   }
@@ -62,4 +66,14 @@ function byErrno(errno: string | undefined, major: number, minor: number): [Erro
     default:
       return ['ERR_IO', `cannot be opened: ${errno ?? 'unknown error'}`];
   }
+}
+
+/** Why the holes of a file could not be filled. */
+export function allocateError(path: string, error: number): DmremapError {
+  const errno = errnoName(error);
+  if (errno !== 'ENOSPC' && errno !== 'EDQUOT') {
+    return new DmremapError('ERR_IO', `${path}: cannot be preallocated: ${errno}`, { errno });
+  }
+  const message = `${path}: the file system is full: the holes of this file cannot be filled`;
+  return new DmremapError('ERR_NO_SPACE', message, { errno });
 }

@@ -40,13 +40,12 @@ export interface RequestListener {
 export interface Owner {
   /** Hands the request to the engine; returns the function that aborts it. */
   issue(spec: RequestSpec, listener: RequestListener): () => void;
+  /** It was settled with a write in flight. */
+  unsettled(pending: Pending): unknown;
   drained(pending: Pending): unknown;
   /** Keeps the loop alive while somebody waits for a settled request to drain; returns what ends that. */
   holdLoop(): () => void;
 }
-
-/** Why a request that was asked to stop was asked to: the caller, or the closing device. */
-export type StopReason = AbortRequest | { readonly code: 'ERR_DEVICE_CLOSED'; readonly cause: undefined };
 
 /** A request that was issued and is not drained yet. */
 export class Pending {
@@ -59,7 +58,7 @@ export class Pending {
   #endHold: (() => void) | undefined;
   #resolveDrained!: (reports: readonly WriteReport[]) => void;
   #abort: (() => void) | undefined;
-  #stop: StopReason | undefined;
+  #stop: AbortRequest | undefined;
   #unsettled: readonly (Step & { group: number })[] = [];
 
   constructor(spec: RequestSpec, batch: boolean, settle: Settle<void>, owner: Owner) {
@@ -79,9 +78,15 @@ export class Pending {
     });
   }
 
-  stop(reason: StopReason): void {
+  stop(reason: AbortRequest): void {
     this.#stop ??= reason;
     this.#abort?.();
+  }
+
+  /** `drained`, for somebody who waits for it: keeps the process alive. */
+  awaitDrained(): Promise<readonly WriteReport[]> {
+    this.#hold();
+    return this.drained;
   }
 
   readonly #hold = () => {
@@ -109,6 +114,7 @@ export class Pending {
         (step, at) => step.kind === 'write' && results[at]?.outcome === 'unknown',
       );
     }
+    if (this.#unsettled.length > 0) this.#owner.unsettled(this);
     if (drained) this.#finish(results);
     if (this.#stop === undefined && results.every((result) => result.outcome === 'written')) {
       this.#settle.resolve();

@@ -27,11 +27,11 @@ export const fits = (slot: ByteOffset, sizeBytes: bigint): boolean => slot + Big
 const sectorsPerSlot = BigInt(slotBytes / 512);
 
 /**
- * Whether any of the `count` sectors from `first` lies in a slot of the geometry, its unused tail included. The
- * driver's slots follow each other, so there this is the region from sector 0 to 1279.
+ * Whether any of the `count` sectors from `first` lies inside the metadata: in the region from sector 0 to 1279, where the
+ * module writes whatever the geometry, or in a slot of this geometry, its unused tail included.
  */
 export function touchesMetadata(geometry: Geometry, first: Sector, count = 1n): boolean {
-  return geometry.slots.some((slot) => {
+  return [...geometries.driver.slots, ...geometry.slots].some((slot) => {
     const slotSector = slot / 512n;
     return first < slotSector + sectorsPerSlot && slotSector < first + count;
   });

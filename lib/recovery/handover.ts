@@ -2,25 +2,27 @@
 // and after a power cut our higher sequence would win over its newer table: so the elected table is rewritten with
 // sequence 1 on every copy.
 //
-// The order decides. Whatever is not the elected table goes first, and the first write error ends it: a stale copy of
-// sequence 6 that could not be overwritten would win over sequence 1. From then on each crash state holds one table.
+// The order decides. Whatever is not the elected table goes first, is read back, and the first write error ends it: a stale
+// copy of sequence 6 that is still there would win over sequence 1. From then on each crash state holds one table.
 import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 import { clockSeconds, sequence } from '../base/units.js';
 import type { Device } from '../device/device.js';
-import { geometries, metadataRegionBytes } from '../format/geometry.js';
+import { geometries } from '../format/geometry.js';
 import { metadataOf, withHeader } from '../format/metadata.js';
-import { ambiguityText, refuseDataInMetadata } from '../store/admission.js';
+import { ambiguityText, refuseDataInMetadata, refuseUnreadable } from '../store/admission.js';
 import { overwriteOrder } from '../store/commit-plan.js';
-import type { CommitReport } from '../store/commit-report.js';
+import { CommitError, type CommitReport } from '../store/commit-report.js';
 import { runCommit } from '../store/commit-run.js';
-import type { ValidSlot } from '../store/copies.js';
+import type { SlotCopy, ValidSlot } from '../store/copies.js';
+import { claimDevice } from '../store/device-claims.js';
 import type { Report } from '../store/examine.js';
-import { inspect } from '../store/inspect.js';
-import type { StoreOptions } from '../store/metadata-store.js';
+import { inspect, inspectForWriting } from '../store/inspect.js';
 import { SlotLedger } from '../store/slot-ledger.js';
+import type { StoreOptions } from '../store/store-options.js';
 import { sameButIndex, sameTable } from '../store/table.js';
 import { withTarget } from '../store/target.js';
+import { copiesText } from '../store/words.js';
 import { readBack } from './read-back.js';
 
 export interface HandoverOptions extends Omit<StoreOptions, 'spacing'> {
@@ -52,42 +54,89 @@ export function handover(
   options: HandoverOptions = {},
 ): Cancellable<HandoverReport> {
   return cancellableAsync(options, async (signal) => {
-    const { geometry = 'driver', direct, window, copyIndex = 'own' } = options;
-    const now = options.now ?? clockSeconds;
-    const open = {
-      mode: 'write',
-      direct,
-      window,
-      preallocateBytes: metadataRegionBytes,
-      signal,
-      keep: false,
-    } as const;
-    return withTarget(target, open, async (device) => {
-      const before = await inspect(device, { geometry, now: now(), signal });
-      const source = admit(device.info.path, before, options);
-      if (isHandedOver(before, source)) return { before, commit: null, after: before };
-      const ledger = new SlotLedger(geometries[before.geometry], before.copies, source.copy, before.now);
-      const order = overwriteOrder(ledger.plan, ledger.electionsAgree);
-      const metadata = withHeader(metadataOf(source.slot), {
-        sequenceNumber: handedOver,
-        timestampSeconds: now(),
-      });
-      const commit = await runCommit({
-        device,
-        ledger,
-        metadata,
-        indexOf: (copy) => (copyIndex === 'own' ? copy : 0),
-        fresh: false,
-        order,
-        sameTable: true,
-        stopAtError: true,
-        required: order.length,
-        signal,
-      });
-      const after = await readBack(commit, () => inspect(device, { geometry, now: now(), signal }));
-      return { before, commit, after };
+    const { geometry = 'driver', direct, window } = options;
+    const open = { mode: 'write', direct, window } as const;
+    return withTarget(target, { ...open, signal, keep: false }, async (device) => {
+      const unclaim = claimDevice(device, geometries[geometry]);
+      try {
+        return await handOver(device, options, signal);
+      } finally {
+        unclaim();
+      }
     });
   });
+}
+
+async function handOver(
+  device: Device,
+  options: HandoverOptions,
+  signal: AbortSignal,
+): Promise<HandoverReport> {
+  const { geometry = 'driver', copyIndex = 'own' } = options;
+  const now = options.now ?? clockSeconds;
+  const look = () => inspect(device, { geometry, now: now(), signal });
+  const before = await inspectForWriting(device, { geometry, now: now(), signal });
+  const source = admit(device.info.path, before, options);
+  if (isHandedOver(before, source)) return { before, commit: null, after: before };
+
+  const changes = { sequenceNumber: handedOver, timestampSeconds: now() };
+  const metadata = withHeader(metadataOf(source.slot), changes);
+  const write = (report: Report, copies: readonly number[]): Promise<CommitReport> => {
+    const ledger = new SlotLedger(geometries[report.geometry], report.copies, source.copy, report.now);
+    const order = overwriteOrder(ledger.plan, ledger.electionsAgree).filter(({ copy }) =>
+      copies.includes(copy),
+    );
+    return runCommit({
+      device,
+      ledger,
+      metadata,
+      indexOf: (copy) => (copyIndex === 'own' ? copy : 0),
+      fresh: false,
+      order,
+      sameTable: true,
+      stopAtError: true,
+      required: order.length,
+      signal,
+    });
+  };
+
+  const holds = ({ slot }: SlotCopy) => slot.state === 'valid' && sameTable(slot.bytes, source.slot.bytes);
+  const strangers = before.copies
+    .filter((copy) => copy.slot.state !== 'absent' && !holds(copy))
+    .map(numberOf);
+  const holders = before.copies.filter(holds).map(numberOf);
+  let first: CommitReport | undefined;
+  let between = before;
+  if (strangers.length > 0) {
+    first = await write(before, strangers);
+    between = await readBack(first, look);
+    refuseLies(between, strangers, first);
+  }
+  const second = await write(between, holders);
+  const commit = first === undefined ? second : merged(first, second);
+  return { before, commit, after: await readBack(commit, look) };
+}
+
+const numberOf = ({ copy }: SlotCopy): number => copy;
+
+/** A write that was lost although it was acknowledged leaves a copy that would win over sequence 1. */
+function refuseLies(report: Report, written: readonly number[], commit: CommitReport): void {
+  const lies = written.filter((copy) => {
+    const slot = report.copies[copy]?.slot;
+    return slot?.state !== 'valid' || slot.header.sequenceNumber !== handedOver;
+  });
+  if (lies.length === 0) return;
+  const { copies, finds } = commit;
+  const message = `${copiesText(lies)} read back otherwise than written; the elected table is untouched`;
+  const drained = Promise.resolve({ copies, finds });
+  throw new CommitError('ERR_COMMIT_PARTIAL', message, { sequence: commit.sequence, copies, finds, drained });
+}
+
+function merged(first: CommitReport, second: CommitReport): CommitReport {
+  const copies = second.copies.map((copy) =>
+    copy.outcome === 'written' ? copy : (first.copies.find((other) => other.copy === copy.copy) ?? copy),
+  );
+  return { ...second, copies, degraded: [] };
 }
 
 function admit(path: string, report: Report, options: HandoverOptions): ValidSlot {
@@ -102,11 +151,7 @@ function admit(path: string, report: Report, options: HandoverOptions): ValidSlo
   if (differ && report.ambiguities.length > 0) {
     throw new DmremapError('ERR_METADATA_AMBIGUOUS', `${path}: ${ambiguityText(report)}`);
   }
-  for (const { copy, slot } of copies) {
-    if (slot.state !== 'damaged' || slot.damage.fault !== 'unreadable') continue;
-    const message = `${path}: copy ${copy} cannot be read (${slot.damage.errno}) and could outrank sequence 1`;
-    throw new DmremapError('ERR_IO', message, { errno: slot.damage.errno });
-  }
+  refuseUnreadable(path, report);
   const usable = copies.filter(({ slot }) => slot.state !== 'absent').length;
   if (usable === 1 && !options.allowUnsafe) throw new DmremapError('ERR_SINGLE_COPY');
   if (!options.allowDataInMetadata) refuseDataInMetadata(shown.slot.entries, geometries[report.geometry]);

@@ -7,7 +7,7 @@ import type { ValidSlot } from '../store/copies.js';
 import { nextSequenceBase } from '../store/election.js';
 import type { Report, ReportCopy } from '../store/examine.js';
 import { sameButIndex } from '../store/table.js';
-import { damageText, listOf } from '../store/words.js';
+import { copiesText, damageText, listOf, sentence } from '../store/words.js';
 
 export interface RepairOptions {
   /** The copy whose table is to be brought to all others, where more than one could be the right one. */
@@ -83,12 +83,16 @@ export function planRepair(report: Report, options: RepairOptions = {}): RepairP
       ),
     };
   }
-  if (outranked.length > 0) return plan('commit', ...outranked);
-  if (writes.length === 0) {
+  if (outranked.length > 0 && left.length === 0) return plan('commit', ...outranked);
+  if (writes.length === 0 && outranked.length === 0) {
     return plan(
       'nothing',
       left.length === 0 ? 'Every copy that fits holds the elected table.' : 'What could be repaired is.',
     );
+  }
+  if (left.length > 0) {
+    const reason = `${sentence(copiesText(left.map(({ copy }) => copy)) + ' cannot be read')} That could be newer than all others.`;
+    return refused('ERR_IO', reason, source);
   }
   const usable = report.copies.filter(({ slot }) => slot.state !== 'absent').length;
   if (usable === 1 && !options.allowUnsafe) {
@@ -124,6 +128,9 @@ function whyNotRewrite(report: Report, source: ReportCopy & ValidSlot): string[]
         break;
       case 'regression':
         reasons.push(`Copies ${listOf(ambiguity.copies)} are newer by the clock and have a lower sequence.`);
+        break;
+      case 'unaccepted':
+        reasons.push(`The module accepts none of copies ${listOf(ambiguity.copies)}, and they differ.`);
         break;
       case 'disagreement':
         reasons.push(`The module would take copy ${ambiguity.driver}, we elect copy ${ambiguity.ours}.`);

@@ -4,15 +4,17 @@ import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 import { clockSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
-import { type GeometryName, geometries, metadataRegionBytes } from '../format/geometry.js';
+import { geometries } from '../format/geometry.js';
 import { metadataOf } from '../format/metadata.js';
 import { refuseDataInMetadata } from '../store/admission.js';
 import type { CommitReport } from '../store/commit-report.js';
 import { runCommit } from '../store/commit-run.js';
+import { claimDevice } from '../store/device-claims.js';
 import type { Report } from '../store/examine.js';
-import { inspect } from '../store/inspect.js';
-import { MetadataStore, type StoreOptions } from '../store/metadata-store.js';
+import { inspect, inspectForWriting } from '../store/inspect.js';
+import { MetadataStore } from '../store/metadata-store.js';
 import { SlotLedger } from '../store/slot-ledger.js';
+import type { StoreOptions } from '../store/store-options.js';
 import { withTarget } from '../store/target.js';
 import { readBack } from './read-back.js';
 import { commonIndex, planRepair, type RepairOptions, type RepairPlan } from './repair-plan.js';
@@ -53,40 +55,65 @@ export function repair(target: string | Device, options: RepairRunOptions = {}):
       signal,
       keep: false,
     } as const;
-    return withTarget(target, { ...open, preallocateBytes: metadataRegionBytes }, async (device) => {
-      const before = await inspect(device, { geometry, now: now(), signal });
-      const plan = planRepair(before, options);
-      if (!apply || plan.mode === 'nothing') return { plan, before, commit: null, after: null };
-      if (plan.code !== undefined) throw new DmremapError(plan.code, plan.reasons.join(' '));
-      const commit = await carryOut(device, plan, before, options, signal);
-      const after = await readBack(commit, () => inspect(device, { geometry, now: now(), signal }));
-      return { plan, before, commit, after };
+    const look = apply ? inspectForWriting : inspect;
+    return withTarget(target, open, async (device) => {
+      const unclaim = apply ? claimDevice(device, geometries[geometry]) : undefined;
+      try {
+        const before = await look(device, { geometry, now: now(), signal });
+        const plan = planRepair(before, options);
+        if (!apply || plan.mode === 'nothing') return { plan, before, commit: null, after: null };
+        if (plan.code !== undefined) throw new DmremapError(plan.code, plan.reasons.join(' '));
+        const commit = await (plan.mode === 'commit'
+          ? commitTable(device, plan, options, signal, unclaim)
+          : rewrite(device, plan, before, options, signal));
+        const after = await readBack(commit, () => inspect(device, { geometry, now: now(), signal }));
+        return { plan, before, commit, after };
+      } finally {
+        unclaim?.();
+      }
     });
   });
 }
 
-async function carryOut(
+/** Rule 10: where a rewrite would not do. The store claims the device itself. */
+async function commitTable(
+  device: Device,
+  plan: RepairPlan,
+  options: RepairRunOptions,
+  signal: AbortSignal,
+  unclaim: (() => void) | undefined,
+): Promise<CommitReport> {
+  const { geometry, now, allowUnsafe, allowDataInMetadata } = options;
+  unclaim?.();
+  const store = await MetadataStore.open(device, {
+    mode: 'write',
+    copy: plan.source?.copy,
+    geometry,
+    now,
+    signal,
+  });
+  try {
+    return await store.commit({ allowUnsafe, allowDataInMetadata, signal });
+  } finally {
+    await store.close();
+  }
+}
+
+async function rewrite(
   device: Device,
   plan: RepairPlan,
   report: Report,
-  options: RepairRunOptions,
+  { allowDataInMetadata }: RepairRunOptions,
   signal: AbortSignal,
 ): Promise<CommitReport> {
-  const copy = plan.source?.copy;
-  const { geometry, now, allowUnsafe, allowDataInMetadata } = options;
-  if (plan.mode === 'commit') {
-    const store = await MetadataStore.open(device, { mode: 'write', copy, geometry, now, signal });
-    return store.commit({ allowUnsafe, allowDataInMetadata, signal });
-  }
-  const source = report.copies[copy ?? -1];
+  const source = report.copies[plan.source?.copy ?? -1];
   if (source?.slot.state !== 'valid') throw new Error('a plan without a source');
   const metadata = metadataOf(source.slot);
-  if (!allowDataInMetadata)
-    refuseDataInMetadata(metadata.entries, geometries[report.geometry as GeometryName]);
+  if (!allowDataInMetadata) refuseDataInMetadata(metadata.entries, geometries[report.geometry]);
   const common = commonIndex(report, { ...source, slot: source.slot });
   return runCommit({
     device,
-    ledger: new SlotLedger(geometries[report.geometry], report.copies, copy, report.now),
+    ledger: new SlotLedger(geometries[report.geometry], report.copies, source.copy, report.now),
     metadata,
     indexOf: (number) => common ?? number,
     fresh: false,

@@ -19,6 +19,8 @@ function ambiguitySentence(ambiguity: Ambiguity): string {
   switch (ambiguity.kind) {
     case 'disagreement':
       return `the kernel module would take copy ${ambiguity.driver}, the newest by sequence is copy ${ambiguity.ours}`;
+    case 'unaccepted':
+      return `the kernel module would accept none of the copies ${listOf(ambiguity.copies)}, and they differ (is the clock right?)`;
     case 'regression':
       return `copies ${listOf(ambiguity.copies)} are newer by the clock but have a lower sequence`;
     case 'fork':
@@ -36,15 +38,7 @@ export function refuseExisting(path: string, report: Report, force: boolean): vo
   if (copies.every(({ slot }) => slot.state === 'absent')) {
     throw new DmremapError('ERR_DEVICE_TOO_SMALL', `${path}: no copy of 131072 bytes fits`);
   }
-  for (const { copy, slot } of copies) {
-    if (slot.state !== 'damaged' || slot.damage.fault !== 'unreadable') continue;
-    const { errno } = slot.damage;
-    throw new DmremapError(
-      'ERR_IO',
-      `${path}: copy ${copy} cannot be read (${errno}), so nothing is written`,
-      { errno },
-    );
-  }
+  refuseUnreadable(path, report);
   const there = [...copies, ...otherCopies].filter((copy) => looksLikeOurs(copy) || isForeign(copy));
   if (force) return;
   if (there.length === 0) {
@@ -56,6 +50,22 @@ export function refuseExisting(path: string, report: Report, force: boolean): vo
     'ERR_METADATA_EXISTS',
     `${path}: something that looks like metadata is there, at ${offsets}`,
   );
+}
+
+/**
+ * Never write after a read that failed (rule 9): what the copy holds could be newer than all others.
+ * @throws DmremapError ERR_IO.
+ */
+export function refuseUnreadable(path: string, { copies }: Report): void {
+  for (const { copy, slot } of copies) {
+    if (slot.state !== 'damaged' || slot.damage.fault !== 'unreadable') continue;
+    const { errno } = slot.damage;
+    throw new DmremapError(
+      'ERR_IO',
+      `${path}: copy ${copy} cannot be read (${errno}), so nothing is written`,
+      { errno },
+    );
+  }
 }
 
 /** Not asked for by the format: a spare that still holds a file system was most likely named by mistake. */

@@ -4,9 +4,10 @@
 // The order of overwriting, by role:
 //   blank, damaged     nothing can be lost there
 //   other              a table that nobody elects or names
-//   driver, named      all but one copy of each
-//   the last two       where the elections disagree: the driver's, then the one that the caller named; where they agree
-//                      on the table: the named one first, because the driver may reject it (a copy from the future)
+//   elected, named     all but one copy of each
+//   the last ones      where the driver elects another table: what is elected, then what the caller named; where it
+//                      elects this table in another copy: the named one first, because the driver may reject it (a
+//                      copy from the future)
 // "The newest first" looks right and is wrong: a torn write of the only new copy would leave the old ones to win.
 
 /** What a slot is to the next commit. */
@@ -18,7 +19,7 @@ export type SlotRole =
   | 'blank'
   | 'damaged'
   | 'other'
-  | 'driver' //  The table that the driver elects, where it is not the named one byte for byte.
+  | 'elected' //  A table that the driver or we elect, where it is not the named one byte for byte.
   | 'named'; //  The table that the caller opened or named: "old".
 
 export interface PlanSlot {
@@ -49,7 +50,7 @@ export function overwriteOrder(slots: readonly PlanSlot[], electionsAgree: boole
         return 1;
       case 'other':
         return 2;
-      case 'driver':
+      case 'elected':
         return picked ? (electionsAgree ? 5 : 4) : 3;
       case 'named':
         return picked ? (electionsAgree ? 4 : 5) : 3;
@@ -61,7 +62,7 @@ export function overwriteOrder(slots: readonly PlanSlot[], electionsAgree: boole
     .filter((slot) => rank(slot) >= 0)
     .sort((a, b) => rank(a) - rank(b) || a.copy - b.copy)
     .map(({ copy, role }) => ({ copy, disarm: role === 'damaged', role }));
-  const good = (role: SlotRole) => role === 'named' || role === 'driver';
+  const good = (role: SlotRole) => role === 'named' || role === 'elected';
   return ordered.map(({ copy, disarm, role }, at) => ({
     copy,
     disarm,

@@ -3,15 +3,18 @@ import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js'
 import type { Sequence } from '../base/units.js';
 import { assertNever } from '../base/units.js';
 
-/** What a reader would find after a power cut now: the table from before, the new one, or one of the two. */
-export type Finds = 'old' | 'new' | 'either';
+/**
+ * What a reader would find after a power cut now: the table from before, the new one, or one of the two. `other`: a copy
+ * was named that does not win the elections, and until a new copy is durable they may find what they found before.
+ */
+export type Finds = 'old' | 'new' | 'either' | 'other';
 
 /** What is known about one copy after a commit. */
 export interface CopyOutcome {
   readonly copy: number;
   /** Of the new copy's bytes. */
   readonly outcome: Outcome;
-  /** Its first block was zeroed, so that its old damaged bytes cannot come back to life. */
+  /** Its first block is zero, or may be, so that its old damaged bytes cannot come back to life. */
   readonly disarmed: boolean;
   /**
    * Why it was not written: left out (`absent`, `unreadable`, `unsettled`; `good`: it holds the table), or the errno's name
@@ -32,14 +35,15 @@ export interface CommitReport {
 /** What is known once nothing of a failed commit is in flight any more. */
 export type CommitFinal = Pick<CommitReport, 'copies' | 'finds'>;
 
-export function findsOf(copies: readonly CopyOutcome[], oldIsCertain = true): Finds {
-  let finds: Finds = oldIsCertain ? 'old' : 'either';
+/** @param unless what it is where nothing is known to be new. */
+export function findsOf(copies: readonly CopyOutcome[], unless: Exclude<Finds, 'new'> = 'old'): Finds {
+  let finds: Finds = unless;
   for (const { outcome } of copies) {
     switch (outcome) {
       case 'written':
         return 'new'; //  It outranks every other copy, and it is durable.
       case 'unknown':
-        finds = 'either'; //  Torn, late, or there.
+        if (finds === 'old') finds = 'either'; //  Torn, late, or there.
         break;
       case 'untouched':
         break;

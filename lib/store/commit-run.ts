@@ -1,6 +1,7 @@
 // Room: store. One commit, from the ledger's roles to a report or a CommitError. Pure of time and of tables: it is
 // given the new metadata and writes it, in the order and the phases of format section 6 rule 8.
 import type { Device } from '../device/device.js';
+import { metadataRegionBytes } from '../format/geometry.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
 import { slotBytes } from '../format/structure.js';
 import { overwriteOrder, type PlannedWrite, type PlanSlot } from './commit-plan.js';
@@ -30,9 +31,16 @@ export interface CommitJob {
   readonly signal: AbortSignal;
 }
 
-/** Writes the metadata. Starts on the same turn: what can be refused was refused before. */
+const allocated = new WeakSet<Device>();
+
+/** Writes the metadata. Starts on the same turn, but for the first time on a file. */
 export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const { device, ledger, metadata, signal } = job;
+  // The holes of an image file, once and only now: what was refused must not have changed it.
+  if (device.info.kind === 'file' && !allocated.has(device)) {
+    await device.allocate(metadataRegionBytes);
+    allocated.add(device);
+  }
   const order = job.order ?? overwriteOrder(ledger.plan, ledger.electionsAgree);
   const images = new Map<number, Uint8Array>();
   const imageOf = (copy: number): Uint8Array => {
@@ -44,11 +52,11 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     }
     return image;
   };
-  const oldIsCertain = ledger.copiesOf('unsettled', 'unread').length === 0;
+  const before = foundBefore(ledger);
   // As they are now: the roles change with what is written.
   const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
   const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes, job.sameTable ?? false);
-  const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, oldIsCertain));
+  const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, before));
 
   const result = await writeCopies({
     device,
@@ -67,10 +75,10 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     return { copies: known, finds: found(known) };
   });
 
-  ledger.record(copies, imageOf, stopped !== undefined);
+  const inFlight = ledger.record(copies, imageOf, stopped !== undefined);
   if (stopped !== undefined) {
-    // Of the planned copies: one that was left out waits for an earlier commit's write.
-    void result.drained.then((final) => ledger.drained(final));
+    // Only what this commit has left in flight: another copy may wait for another commit's write.
+    void result.drained.then(() => ledger.drained(inFlight));
     throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds)}`, {
       cause: stopped.cause,
       errno: stopped.errno,
@@ -100,6 +108,12 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   return { sequence, copies, finds, degraded };
 }
 
+/** What a reader finds while nothing of a commit is durable. */
+export function foundBefore(ledger: SlotLedger): 'old' | 'either' | 'other' {
+  if (ledger.isContested) return 'other';
+  return ledger.copiesOf('unsettled', 'unread').length === 0 ? 'old' : 'either';
+}
+
 /** Five rows: with the copies that the commit left alone, and why. */
 function withLeftOut(
   slots: readonly Pick<PlanSlot, 'copy' | 'role'>[],
@@ -120,6 +134,11 @@ function sentence(copies: readonly CopyOutcome[], finds: CommitReport['finds']):
     .map((outcome) => ({ outcome, numbers: list(outcome) }))
     .filter(({ numbers }) => numbers.length > 0)
     .map(({ outcome, numbers }) => `${outcome}: ${numbers.join(' ')}`);
-  const found = { old: 'the old table', new: 'the new table', either: 'the old or the new table' }[finds];
+  const found = {
+    old: 'the old table',
+    new: 'the new table',
+    either: 'the old or the new table',
+    other: 'the new table, the named one, or what won before',
+  }[finds];
   return `copies ${parts.join(', ')}; a reader finds ${found}`;
 }

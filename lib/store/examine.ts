@@ -7,11 +7,11 @@ import { type DriverRule, driverVerdict } from '../format/driver.js';
 import { type GeometryName, geometries } from '../format/geometry.js';
 import { copyCount, type RemapEntry } from '../format/structure.js';
 import { type Activation, activationOf, isForeign, looksLikeOurs } from './activation.js';
-import { isValid, readCopies, type SlotCopy, type ValidSlot } from './copies.js';
+import { isValid, numbersOf, readCopies, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 import { type DriverWinner, electDriver, electionsAgree, electOurs, forks, regressions } from './election.js';
 import type { Lint } from './lint.js';
 import { lintsOf } from './lints.js';
-import { effectiveEntries } from './table.js';
+import { effectiveEntries, sameTable } from './table.js';
 import { damageText } from './words.js';
 
 /** What `examine` is told. */
@@ -55,6 +55,8 @@ export interface ReportEntry extends RemapEntry {
 /** Why a table cannot be opened for writing before somebody names the copy (format section 6 rule 2). */
 export type Ambiguity =
   | { readonly kind: 'disagreement'; readonly driver: number; readonly ours: number }
+  /** The module accepts no copy, and the valid ones hold different tables: a clock that is far behind hides the rest. */
+  | { readonly kind: 'unaccepted'; readonly copies: readonly number[] }
   | { readonly kind: 'regression'; readonly copies: readonly number[] }
   | { readonly kind: 'fork'; readonly sequence: Sequence; readonly copies: readonly number[] };
 
@@ -162,6 +164,9 @@ export function ambiguitiesOf(
   if (driver !== null && ours !== null && !electionsAgree(driver, ours)) {
     found.push({ kind: 'disagreement', driver: driver.copy, ours: ours.copy });
   }
+  const valid = validCopies(copies);
+  const differ = valid.some(({ slot }) => ours !== null && !sameTable(slot.bytes, ours.slot.bytes));
+  if (driver === null && differ) found.push({ kind: 'unaccepted', copies: numbersOf(valid) });
   const regressed = regressions(copies, now);
   if (regressed.length > 0) found.push({ kind: 'regression', copies: regressed });
   for (const { sequenceNumber, copies: members } of forks(copies)) {

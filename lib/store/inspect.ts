@@ -38,6 +38,15 @@ export async function inspect(device: Device, options: InspectOptions): Promise<
   });
 }
 
+/**
+ * The same before something is written: what is read is made durable first. The kernel module flushes nothing, and a
+ * write that failed can stand in the drive's cache alone: such a copy must not count as one that outlives a power cut.
+ */
+export async function inspectForWriting(device: Device, options: InspectOptions): Promise<Report> {
+  await device.flush({ signal: options.signal });
+  return inspect(device, options);
+}
+
 /** A file no larger than the metadata region is an image of it: its size says nothing about the spare. */
 const isWholeSpare = ({ info }: Device): boolean =>
   info.kind === 'block' || info.sizeBytes > BigInt(metadataRegionBytes);

@@ -1,69 +1,37 @@
 // Room: store. The metadata of one spare: opened or created explicitly, changed in `table`, made durable by `commit()`.
 // One commit at a time; a second call waits for its turn.
 import {
+  AbortRequest,
   abortRequestOf,
   type Cancellable,
-  type CancelOptions,
   cancellableAsync,
+  linkSignals,
   neverStarted,
 } from '../base/cancellable.js';
-import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+import { DmremapError, OperationError } from '../base/errors.js';
 import { clockSeconds, type Sector, sectorsIn, sequence, type UnixSeconds, u64Max } from '../base/units.js';
 import type { CloseReport, Device } from '../device/device.js';
-import type { OpenDeviceOptions } from '../device/io-uring-device.js';
-import { type GeometryName, geometries, metadataRegionBytes } from '../format/geometry.js';
+import { type GeometryName, geometries } from '../format/geometry.js';
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
-import { ambiguityText, refuseDataInMetadata, refuseExisting } from './admission.js';
+import { ambiguityText, refuseDataInMetadata, refuseExisting, refuseUnreadable } from './admission.js';
 import { CommitError, type CommitReport, type CopyOutcome } from './commit-report.js';
-import { runCommit } from './commit-run.js';
+import { foundBefore, runCommit } from './commit-run.js';
+import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
 import { nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
-import { inspect, readSlot } from './inspect.js';
+import { inspect, inspectForWriting, readSlot } from './inspect.js';
 import { RemapTable } from './remap-table.js';
 import { SlotLedger } from './slot-ledger.js';
+import {
+  type CommitOptions,
+  type CreateStoreOptions,
+  checkSectors,
+  checkStoreOptions,
+  type OpenStoreOptions,
+  type StoreOptions,
+} from './store-options.js';
 import { type TargetOptions, withTarget } from './target.js';
-
-export interface StoreOptions extends CancelOptions, Pick<OpenDeviceOptions, 'direct' | 'window'> {
-  /** Default `driver`: where the kernel module looks. */
-  readonly geometry?: GeometryName | undefined;
-  /** The clock, in seconds since the epoch: for the driver's future rule, and for what is written. */
-  readonly now?: (() => UnixSeconds) | undefined;
-  /** `own` (default): each copy carries its number. `zero`: what the module writes. */
-  readonly copyIndex?: 'own' | 'zero' | undefined;
-  /** Distance of the spare sectors that the table hands out. Default 8. */
-  readonly spacing?: 8 | 1 | undefined;
-}
-
-export interface OpenStoreOptions extends StoreOptions {
-  /** Default `read`. */
-  readonly mode?: 'read' | 'write' | undefined;
-  /** Names the copy to go on from (0 to 4), where more than one could be the right one. */
-  readonly copy?: number | undefined;
-}
-
-export interface CreateStoreOptions extends StoreOptions {
-  /** Size of the main device in 512-byte sectors. */
-  readonly mainSectors: bigint;
-  /** Size of the spare. Default: that of the device. */
-  readonly spareSectors?: bigint | undefined;
-  /** Replaces metadata, or a file system, that is there already. */
-  readonly force?: boolean | undefined;
-  /** Creates even where only one copy fits. */
-  readonly allowUnsafe?: boolean | undefined;
-}
-
-export interface CommitOptions extends CancelOptions {
-  /**
-   * Where aborted writes may still land and fewer than two other copies are left: `reject` with ERR_RANGE_UNSETTLED
-   * (default), or `wait`.
-   */
-  readonly unsettled?: 'reject' | 'wait' | undefined;
-  /** Commits even where only one copy can be written: a crash meanwhile may leave none. */
-  readonly allowUnsafe?: boolean | undefined;
-  /** Commits although live entries have their data inside the metadata region, which the write may destroy. */
-  readonly allowDataInMetadata?: boolean | undefined;
-}
 
 interface Opened {
   readonly device: Device;
@@ -72,6 +40,8 @@ interface Opened {
   readonly metadata: Metadata;
   readonly named: number | undefined;
   readonly options: StoreOptions;
+  /** Ends the claim on the device; undefined where the store is for reading. */
+  readonly unclaim: (() => void) | undefined;
 }
 
 export class MetadataStore implements AsyncDisposable {
@@ -90,9 +60,13 @@ export class MetadataStore implements AsyncDisposable {
   /** The highest sequence seen or given out, in a commit that failed too: it may still land. */
   #lastSequence: bigint;
   #running: Promise<unknown> | undefined;
-  #closed = false;
+  readonly #unclaim: (() => void) | undefined;
+  /** Aborted with the store: a commit that is under way then ends too. */
+  readonly #closing = new AbortController();
+  #closed: Promise<CloseReport> | undefined;
+  #lastTimestamp: UnixSeconds;
 
-  private constructor({ device, owned, report, metadata, named, options }: Opened) {
+  private constructor({ device, owned, report, metadata, named, options, unclaim }: Opened) {
     this.device = device;
     this.report = report;
     this.#owned = owned;
@@ -100,7 +74,11 @@ export class MetadataStore implements AsyncDisposable {
     this.#geometry = report.geometry;
     this.#now = options.now ?? clockSeconds;
     this.#copyIndex = options.copyIndex ?? 'own';
-    this.#lastSequence = nextSequenceBase(report.copies);
+    this.#unclaim = unclaim;
+    this.#lastTimestamp = metadata.header.timestampSeconds;
+    const seen = nextSequenceBase(report.copies);
+    const givenOut = lastSequenceOf(device);
+    this.#lastSequence = seen > givenOut ? seen : givenOut;
     this.#ledger = new SlotLedger(geometries[report.geometry], report.copies, named, report.now);
     const { mainDeviceSectors, spareDeviceSectors } = metadata.header;
     this.table = new RemapTable(
@@ -118,8 +96,9 @@ export class MetadataStore implements AsyncDisposable {
    * Opens the metadata of a spare: a path, or a device that stays the caller's to close.
    *
    * Rejections: those of `openDevice`; ERR_NO_METADATA where no copy is valid; ERR_COPY_NOT_VALID where the named one is
-   * not; for writing, ERR_METADATA_AMBIGUOUS where more than one copy could be the right one and none was named.
-   * (Format section 6 rules 1, 2 and 9.)
+   * not; for writing, ERR_METADATA_AMBIGUOUS where more than one copy could be the right one and none was named,
+   * ERR_IO where a copy cannot be read, ERR_DEVICE_BUSY where another store writes to the same device, ERR_RANGE_UNSETTLED where an aborted write to a slot
+   * may still land. (Format section 6 rules 1, 2 and 9.)
    */
   static open(target: string | Device, options: OpenStoreOptions = {}): Cancellable<MetadataStore> {
     return cancellableAsync(options, async (signal) => {
@@ -127,21 +106,23 @@ export class MetadataStore implements AsyncDisposable {
       const { mode = 'read', copy, geometry = 'driver' } = options;
       const now = (options.now ?? clockSeconds)();
       return withTarget(target, targetOptions(mode, options, signal), async (device, owned) => {
-        if (mode === 'write' && !device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
-        const report = await inspect(device, { geometry, now, copy, signal });
-        const { shown } = report;
-        if (shown === null) {
-          const where = report.activation.reasons.join(' ');
-          throw new DmremapError(
-            'ERR_NO_METADATA',
-            `${device.info.path}: no copy can be used. ${where}`.trim(),
-          );
-        }
-        if (mode === 'write' && copy === undefined && report.ambiguities.length > 0) {
-          throw new DmremapError('ERR_METADATA_AMBIGUOUS', `${device.info.path}: ${ambiguityText(report)}`);
-        }
-        const metadata = metadataOf(shown.slot);
-        return new MetadataStore({ device, owned, report, metadata, named: shown.copy, options });
+        const unclaim = mode === 'write' ? claimDevice(device, geometries[geometry]) : undefined;
+        return releasing(unclaim, async () => {
+          const look = mode === 'write' ? inspectForWriting : inspect;
+          const report = await look(device, { geometry, now, copy, signal });
+          const { shown } = report;
+          const { path } = device.info;
+          if (shown === null) {
+            const where = report.activation.reasons.join(' ');
+            throw new DmremapError('ERR_NO_METADATA', `${path}: no copy can be used. ${where}`.trim());
+          }
+          if (mode === 'write' && !options.allowUnreadable) refuseUnreadable(path, report);
+          if (mode === 'write' && copy === undefined && report.ambiguities.length > 0) {
+            throw new DmremapError('ERR_METADATA_AMBIGUOUS', `${path}: ${ambiguityText(report)}`);
+          }
+          const metadata = metadataOf(shown.slot);
+          return new MetadataStore({ device, owned, report, metadata, named: shown.copy, options, unclaim });
+        });
       });
     });
   }
@@ -150,30 +131,37 @@ export class MetadataStore implements AsyncDisposable {
    * Creates empty metadata and makes it durable.
    *
    * Rejections: those of `openDevice` and `commit`; ERR_METADATA_EXISTS where something looks like metadata, in either
-   * geometry, ERR_DATA_PRESENT where a file system or the like is, and `force` was not given; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be read:
-   * nothing is written after a read that failed. (Format section 6 rule 9.)
+   * geometry, ERR_DATA_PRESENT where a file system or the like is, and `force` was not given; ERR_DATA_IN_METADATA where
+   * the table that is replaced has its data there; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be
+   * read: nothing is written after a read that failed. (Format section 6 rules 9 and 14.)
    */
   static create(target: string | Device, options: CreateStoreOptions): Cancellable<MetadataStore> {
     return cancellableAsync(options, async (signal) => {
       checkStoreOptions(options);
       checkSectors('mainSectors', options?.mainSectors);
-      const { geometry = 'driver', force = false, allowUnsafe } = options;
+      const { geometry = 'driver', force = false, allowUnsafe, allowDataInMetadata } = options;
       const now = (options.now ?? clockSeconds)();
       return withTarget(target, targetOptions('write', options, signal), async (device, owned) => {
-        if (!device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
-        const report = await inspect(device, { geometry, now, signal });
-        refuseExisting(device.info.path, report, force);
-        const spareSectors = (options.spareSectors ?? sectorsIn(device.info.sizeBytes)) as Sector;
-        checkSectors('spareSectors', spareSectors);
-        const metadata = blankMetadata({
-          mainSectors: options.mainSectors as Sector,
-          spareSectors,
-          timestampSeconds: now,
-          sequence: sequence(0),
+        const unclaim = claimDevice(device, geometries[geometry]);
+        return releasing(unclaim, async () => {
+          const report = await inspectForWriting(device, { geometry, now, signal });
+          refuseExisting(device.info.path, report, force);
+          const replaced = report.shown?.slot.entries ?? [];
+          if (!allowDataInMetadata) refuseDataInMetadata(replaced, geometries[geometry]);
+          const spareSectors = (options.spareSectors ?? sectorsIn(device.info.sizeBytes)) as Sector;
+          checkSectors('spareSectors', spareSectors);
+          const metadata = blankMetadata({
+            mainSectors: options.mainSectors as Sector,
+            spareSectors,
+            timestampSeconds: now,
+            sequence: sequence(0),
+          });
+          // What is there and elected is the last to be overwritten, and not before the new table is durable.
+          const named = report.elections.ours?.copy;
+          const store = new MetadataStore({ device, owned, report, metadata, named, options, unclaim });
+          await store.#commit({ allowUnsafe }, signal, true);
+          return store;
         });
-        const store = new MetadataStore({ device, owned, report, metadata, named: undefined, options });
-        await store.#commit({ allowUnsafe, allowDataInMetadata: force }, signal, true);
-        return store;
       });
     });
   }
@@ -190,6 +178,7 @@ export class MetadataStore implements AsyncDisposable {
 
   /**
    * Makes the table durable on every copy that can be written: first one, then two, then two (format section 6 rule 8).
+   * It is the table as it is when the commit's turn comes.
    *
    * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
    * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_DATA_IN_METADATA,
@@ -197,7 +186,8 @@ export class MetadataStore implements AsyncDisposable {
    * before the call leaves no CommitError but an AbortError.
    */
   commit(options: CommitOptions = {}): Cancellable<CommitReport> {
-    return cancellableAsync(options, async (signal) => {
+    return cancellableAsync(options, async (own) => {
+      const { signal, unlink } = linkSignals(own, this.#closing.signal, this.device.closed);
       try {
         // Without a commit under way this one is with the device when the call returns.
         while (this.#running !== undefined) await abortable(this.#running, signal);
@@ -213,15 +203,27 @@ export class MetadataStore implements AsyncDisposable {
         throw error instanceof OperationError && !(error instanceof CommitError)
           ? this.#notBegun(error)
           : error;
+      } finally {
+        unlink();
       }
     });
   }
 
-  /** Closes the store, and the device if the store opened it: an ongoing commit is aborted. A second call is a no-op. */
-  async close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
-    this.#closed = true;
-    if (!this.#owned) return { leftInFlight: 0, released: false };
-    return this.device.close(options);
+  /**
+   * Aborts a commit that is under way, lets go of the device, and closes it if the store opened it. A second call gives the
+   * first one's report.
+   */
+  close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
+    this.#closed ??= this.#close(options);
+    return this.#closed;
+  }
+
+  async #close(options: { readonly graceMs?: number }): Promise<CloseReport> {
+    this.#closing.abort(new AbortRequest('ERR_STORE_CLOSED', undefined));
+    while (this.#running !== undefined) await this.#running;
+    this.#unclaim?.();
+    if (this.#owned) return this.device.close(options);
+    return { leftInFlight: this.#ledger.copiesOf('unsettled').length, released: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -231,49 +233,56 @@ export class MetadataStore implements AsyncDisposable {
   async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
     this.#checkOpen();
     if (!options.allowDataInMetadata) refuseDataInMetadata([...this.table], geometries[this.#geometry]);
-    if (this.#ledger.copiesOf('unsettled', 'unread').length > 0) await this.#settle(options, signal);
+    if (this.#ledger.copiesOf('unsettled', 'unread').length > 0) {
+      await this.#settle(options, signal);
+      this.#checkOpen();
+    }
     this.#checkSlots(options);
     if (this.#lastSequence >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
 
+    const { device } = this;
     const next = sequence(this.#lastSequence + 1n);
+    const timestampSeconds = this.#timestamp();
     const metadata = withEntries(this.#metadata, [...this.table], {
       sequenceNumber: next,
-      timestampSeconds: this.#timestamp(),
+      timestampSeconds,
       nextSpareSector: this.table.nextSpareSector ?? this.#metadata.header.nextSpareSector,
     });
+    // Given out, whatever becomes of the commit: an aborted one may still land.
     this.#lastSequence = next;
-    const { device } = this;
-    const report = await runCommit({
-      device,
-      ledger: this.#ledger,
-      metadata,
-      indexOf: (copy) => (this.#copyIndex === 'own' ? copy : 0),
-      fresh,
-      signal,
-    });
-    this.#metadata = metadata;
-    this.#lastCommit = report;
-    return report;
+    this.#lastTimestamp = timestampSeconds;
+    giveOutSequence(device, next);
+    try {
+      const indexOf = (copy: number) => (this.#copyIndex === 'own' ? copy : 0);
+      const report = await runCommit({ device, ledger: this.#ledger, metadata, indexOf, fresh, signal });
+      this.#metadata = metadata;
+      this.#lastCommit = report;
+      return report;
+    } catch (error) {
+      // Rejected, and yet it is what every reader finds.
+      if (error instanceof CommitError && error.finds === 'new') this.#metadata = metadata;
+      throw error;
+    }
   }
 
   /** Rule 6: never a time that the driver would reject at our own clock, and never one that goes back without need. */
   #timestamp(): UnixSeconds {
     const now = this.#now();
-    const before = this.#metadata.header.timestampSeconds;
+    const before = this.#lastTimestamp;
     return before > now && before <= now + futureToleranceSeconds ? before : now;
   }
 
   /** An abort while the commit waited for its turn, or for what it has to read first: nothing of it was issued. */
   #notBegun(error: OperationError): CommitError {
-    const uncertain = this.#running !== undefined || this.#ledger.copiesOf('unsettled', 'unread').length > 0;
-    const finds = uncertain ? 'either' : 'old';
+    const before = foundBefore(this.#ledger);
+    const finds = before === 'old' && this.#running !== undefined ? 'either' : before;
     const copies = this.#ledger.plan.map(
       ({ copy }): CopyOutcome => ({ copy, outcome: 'untouched', disarmed: false, reason: undefined }),
     );
     return new CommitError(error.code, `${error.message}; nothing of this commit was written`, {
       cause: error.cause,
       errno: error.errno,
-      sequence: sequence(this.#lastSequence),
+      sequence: sequence(this.#lastSequence + 1n),
       copies,
       finds,
       drained: Promise.resolve({ copies, finds }),
@@ -281,12 +290,12 @@ export class MetadataStore implements AsyncDisposable {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new DmremapError('ERR_STORE_CLOSED');
-    if (!this.device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
+    if (this.#closed !== undefined) throw new DmremapError('ERR_STORE_CLOSED');
+    if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
   }
 
   #checkSlots({ allowUnsafe = false }: CommitOptions): void {
-    const known = this.#ledger.copiesOf('blank', 'damaged', 'other', 'driver', 'named').length;
+    const known = this.#ledger.copiesOf('blank', 'damaged', 'other', 'elected', 'named').length;
     if (known === 0) {
       throw new DmremapError(
         'ERR_DEVICE_TOO_SMALL',
@@ -304,6 +313,8 @@ export class MetadataStore implements AsyncDisposable {
     const ledger = this.#ledger;
     for (;;) {
       const unread = ledger.copiesOf('unread');
+      // A failed write can stand in the drive's cache alone: what is read back must outlive a power cut.
+      if (unread.length > 0) await this.device.flush({ signal });
       const reads = await Promise.all(
         unread.map(
           async (copy) => [copy, await readSlot(this.device, ledger.offsetOf(copy), signal)] as const,
@@ -313,8 +324,9 @@ export class MetadataStore implements AsyncDisposable {
         const base = ledger.readBack(new Map(reads), this.#now());
         if (base > this.#lastSequence) this.#lastSequence = base;
       }
+      if (ledger.copiesOf('unread').length > 0) continue; // Drained meanwhile.
       const stuck = ledger.copiesOf('unsettled');
-      const known = ledger.copiesOf('blank', 'damaged', 'other', 'driver', 'named').length;
+      const known = ledger.copiesOf('blank', 'damaged', 'other', 'elected', 'named').length;
       if (stuck.length === 0 || known >= 2) return;
       if (unsettled === 'reject') {
         const message = `aborted writes to copies ${stuck.join(' ')} may still land, and only ${known} other can be used`;
@@ -345,26 +357,5 @@ function targetOptions(
   { direct, window }: StoreOptions,
   signal: AbortSignal,
 ): TargetOptions {
-  return { mode, direct, window, preallocateBytes: metadataRegionBytes, signal, keep: true };
-}
-
-function checkStoreOptions(options: StoreOptions): void {
-  const oneOf = (name: string, value: unknown, allowed: readonly unknown[]) => {
-    if (value === undefined || allowed.includes(value)) return;
-    throw argumentError('ERR_INVALID_ARG_VALUE', `${name} must be one of ${allowed.join(', ')}`);
-  };
-  const { mode } = options as OpenStoreOptions;
-  oneOf('mode', mode, ['read', 'write']);
-  oneOf('geometry', options.geometry, ['driver', 'documented']);
-  oneOf('copyIndex', options.copyIndex, ['own', 'zero']);
-  oneOf('spacing', options.spacing, [8, 1]);
-  if (options.now !== undefined && typeof options.now !== 'function') {
-    throw argumentError('ERR_INVALID_ARG_TYPE', 'now must be a function');
-  }
-}
-
-function checkSectors(name: string, value: unknown): void {
-  if (typeof value !== 'bigint') throw argumentError('ERR_INVALID_ARG_TYPE', `${name} must be a bigint`);
-  if (value < 1n || value > u64Max)
-    throw argumentError('ERR_OUT_OF_RANGE', `${name} must be 1 to 2^64 - 1 sectors`);
+  return { mode, direct, window, signal, keep: true };
 }

@@ -25,6 +25,7 @@ export class SlotLedger {
   /** Sequences above it were given out by this store. */
   readonly #base: bigint;
   #agree = true;
+  #contested = false;
   #waiting: (() => void)[] = [];
 
   /** @param named the copy that the caller opened or named; undefined when a table is created. */
@@ -47,6 +48,11 @@ export class SlotLedger {
     return this.#agree;
   }
 
+  /** Whether an election finds another table than the named one, until a new copy is durable (guarantee B). */
+  get isContested(): boolean {
+    return this.#contested;
+  }
+
   /** Slots with a role, lowest number first. */
   copiesOf(...roles: readonly SlotRole[]): number[] {
     return this.#slots.filter(({ role }) => roles.includes(role)).map(({ copy }) => copy);
@@ -64,8 +70,9 @@ export class SlotLedger {
   /**
    * After a commit, however it ended: what was written is the table from now on, what may still land is unsettled.
    * @param written the new bytes of a slot.
+   * @returns the copies that are unsettled by it.
    */
-  record(copies: readonly CopyOutcome[], written: (copy: number) => Uint8Array, inFlight: boolean): void {
+  record(copies: readonly CopyOutcome[], written: (copy: number) => Uint8Array, inFlight: boolean): number[] {
     const anyNew = copies.some(({ outcome }) => outcome === 'written');
     for (const slot of this.#slots) {
       const after = copies.find(({ copy }) => copy === slot.copy);
@@ -74,19 +81,22 @@ export class SlotLedger {
         slot.bytes = written(slot.copy);
       } else if (after?.outcome === 'unknown' || after?.disarmed) {
         slot.role = inFlight ? 'unsettled' : 'unread';
-      } else if (anyNew && (slot.role === 'named' || slot.role === 'driver')) {
+      } else if (anyNew && (slot.role === 'named' || slot.role === 'elected')) {
         slot.role = 'other'; // The new table outranks it.
       }
     }
-    if (!anyNew) return;
-    for (const slot of this.#slots) slot.picked = false;
-    const first = this.#named();
-    if (first !== undefined) first.picked = true;
+    if (anyNew) {
+      for (const slot of this.#slots) slot.picked = false;
+      const first = this.#named();
+      if (first !== undefined) first.picked = true;
+      this.#contested = false;
+    }
+    return copies.map(({ copy }) => copy).filter((copy) => inFlight && this.roleOf(copy) === 'unsettled');
   }
 
   /** What was in flight on these copies is not any more: from here on a read is evidence. */
-  drained(copies: readonly CopyOutcome[]): void {
-    for (const { copy } of copies) {
+  drained(copies: readonly number[]): void {
+    for (const copy of copies) {
       const slot = this.#slots[copy];
       if (slot?.role === 'unsettled') slot.role = 'unread';
     }
@@ -130,20 +140,25 @@ export class SlotLedger {
       (copy): copy is ValidSlot => copy.copy === named && copy.slot.state === 'valid',
     );
     const driver = electDriver(copies, now);
+    const ours = electOurs(copies);
     this.#agree = driver === null || namedSlot === undefined || sameTable(driver.bytes, namedSlot.slot.bytes);
+    this.#contested =
+      namedSlot !== undefined &&
+      (driver === null ||
+        !this.#agree ||
+        (ours !== null && !sameTable(ours.slot.bytes, namedSlot.slot.bytes)));
+    const elected = [driver?.bytes, ours?.slot.bytes].filter((bytes) => bytes !== undefined);
     for (const { copy, slot } of copies) {
       const mine = this.#slots[copy];
       if (mine === undefined || slot.state === 'absent' || slot.bytes === null) continue;
-      const isDriver = driver !== null && sameButIndex(driver.bytes, slot.bytes);
-      const isNamed = namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, slot.bytes);
-      mine.picked = copy === named || copy === driver?.copy;
-      if (isNamed) mine.role = 'named';
-      else if (isDriver) mine.role = 'driver';
+      const { bytes } = slot;
+      mine.picked = copy === named || copy === driver?.copy || copy === ours?.copy;
+      if (namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, bytes)) mine.role = 'named';
+      else if (elected.some((winner) => sameButIndex(winner, bytes))) mine.role = 'elected';
       else mine.role = roleBefore(slot);
     }
-    // Of one table only one copy is kept to the last.
-    const both = this.#slots.filter(({ role, picked }) => role === 'named' && picked);
-    for (const slot of both) slot.picked = slot.copy === named;
+    // Of the named table only the named copy is kept to the last.
+    for (const slot of this.#slots) if (slot.role === 'named') slot.picked = slot.copy === named;
   }
 }
 

@@ -1,6 +1,6 @@
 // Room: store. Carries out a plan: phase by phase through the device's ordered batch, and on past a copy that fails.
 // It knows phases and outcomes; what the bytes mean is known elsewhere.
-import { type DmremapError, OperationError, type Outcome } from '../base/errors.js';
+import { type DmremapError, type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { ByteOffset } from '../base/units.js';
 import { BatchError, type Device, type WriteReport, type WriteStep } from '../device/device.js';
 import { type PlannedWrite, phasesOf } from './commit-plan.js';
@@ -40,14 +40,20 @@ export async function writeCopies({
   const outcomes = new Map<number, CopyOutcome>(
     order.map(({ copy }) => [copy, { copy, outcome: 'untouched', disarmed: false, reason: undefined }]),
   );
-  const durable = () => Array.from(outcomes.values()).some(({ outcome }) => outcome === 'written');
+  const durable = () => Array.from(outcomes.values()).filter(({ outcome }) => outcome === 'written').length;
   let left = order;
   let failed: OperationError<unknown> | undefined;
 
   while (left.length > 0) {
     // The last good copy waits for a durable new one, whatever else has failed. With one slot in all there is no other.
-    if (left[0]?.last && !durable() && order.length > 1) break;
-    const { parts, groups } = batchOf(phasesOf(left, order.length, durable()), device, offsetOf, bytesOf);
+    if (left[0]?.last && durable() === 0 && order.length > 1) break;
+    // A copy whose write has failed is no copy at rest: phases get smaller with it.
+    const { parts, groups } = batchOf(
+      phasesOf(left, left.length + durable(), durable() > 0),
+      device,
+      offsetOf,
+      bytesOf,
+    );
     try {
       await device.writeOrdered(groups, { signal });
       apply(outcomes, parts, undefined);
@@ -87,8 +93,8 @@ export async function writeCopies({
 
 const settled = (outcomes: Map<number, CopyOutcome>) => Promise.resolve([...outcomes.values()]);
 
-const ends = (error: DmremapError) =>
-  error.code === 'ABORT_ERR' || error.code === 'ERR_TIMEOUT' || error.code === 'ERR_DEVICE_CLOSED';
+const endings: readonly ErrorCode[] = ['ABORT_ERR', 'ERR_TIMEOUT', 'ERR_DEVICE_CLOSED', 'ERR_STORE_CLOSED'];
+const ends = (error: DmremapError): boolean => endings.includes(error.code);
 
 /** A phase is one group, or two where something in it is disarmed first. */
 function batchOf(

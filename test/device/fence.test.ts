@@ -1,10 +1,15 @@
 // What happens around a write that was given up and may still land (io contract 3, 4, 6, 8), on a device that stalls
 // on command. Nothing here waits for time to pass.
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
 import { byteOffset } from '../../lib/base/units.js';
+import { openDevice } from '../../lib/device/io-uring-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { expectBytes } from '../support/bytes.js';
+import { scratchFolder, zeroFile } from '../support/scratch.js';
+
+const folder = scratchFolder();
 
 const block = (value: number) => new Uint8Array(4096).fill(value);
 const at = (n: number) => byteOffset(n);
@@ -80,5 +85,33 @@ describe('a write that was given up', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_DEVICE_CLOSED', outcome: 'untouched' });
     expect(await closing).toMatchObject({ leftInFlight: 1 });
     device.resume();
+  });
+});
+
+describe('a read that was given up', () => {
+  it('stands in the way of no write, and a write that waits does not spin', async () => {
+    const path = zeroFile(join(folder, 'read'), 1024 * 1024);
+    await using device = await openDevice(path, { mode: 'write' });
+    for (let round = 0; round < 50; round++) {
+      const reading = device.read(0n, 131_072);
+      reading.cancel();
+      const writes = [
+        device.write(at(0), block(round)),
+        device.write(at(4096), block(round), { unsettled: 'wait', timeoutMs: 30_000 }),
+      ];
+      await Promise.all([reading.catch(() => undefined), ...writes]);
+      expectBytes(await device.read(0n, 8192), new Uint8Array(8192).fill(round));
+    }
+  });
+});
+
+describe('options', () => {
+  it('are read at the call: what a caller does to them later changes nothing', async () => {
+    const path = zeroFile(join(folder, 'options'), 1024 * 1024);
+    await using device = await openDevice(path, { mode: 'write' });
+    const options: { signal: AbortSignal } = { signal: new AbortController().signal };
+    const writes = Array.from({ length: 20 }, () => device.write(at(0), block(1), options));
+    options.signal = {} as never;
+    await Promise.all(writes);
   });
 });

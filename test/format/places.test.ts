@@ -24,8 +24,9 @@ describe('the geometries', () => {
     ['driver', 1272n, 8n, true],
     ['driver', 2n ** 64n - 1n, 1n, false],
     ['documented', 255n, 1n, true],
-    ['documented', 256n, 768n, false],
-    ['documented', 256n, 769n, true],
+    ['documented', 256n, 768n, true],
+    ['documented', 1280n, 768n, false],
+    ['documented', 1280n, 769n, true],
     ['documented', 8447n, 1n, true],
     ['documented', 8448n, 1n, false],
   ];

@@ -50,7 +50,7 @@ describe('a repair', () => {
   });
 
   it('rewrites what cannot be read only if it is told to, disarming it first', () => {
-    expect(planned('7 ! 6 7 7')).toMatchObject({ mode: 'rewrite', writes: '2', left: '1' });
+    expect(planned('7 ! 6 7 7')).toMatchObject({ mode: 'refused', code: 'ERR_IO', writes: '' });
     expect(planned('7 ! 6 7 7', { rewriteUnreadable: true })).toMatchObject({ writes: 'd1 2', left: '' });
   });
 

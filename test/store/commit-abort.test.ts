@@ -16,7 +16,7 @@ const commits = 400;
 
 async function run(path: string): Promise<Record<CommitFinal['finds'] | 'done', number>> {
   const { int } = random(seed);
-  const tally = { old: 0, new: 0, either: 0, done: 0 };
+  const tally = { old: 0, new: 0, either: 0, other: 0, done: 0 };
   const store = await MetadataStore.create(path, { mainSectors: 1_000_000n, now });
   let newest = store.sequence;
   for (let index = 0; index < commits; index++) {

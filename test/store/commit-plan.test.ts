@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { overwriteOrder, type PlanSlot, phasesOf, type SlotRole } from '../../lib/store/commit-plan.js';
 
-// N = the named table, its picked copy   n = another copy of it   D, d = the driver's   o = a table of nobody
+// N = the named table, its picked copy   n = another copy of it   D, d = another elected one   o = a table of nobody
 // - = blank   x = damaged   ! = unreadable   ? = an aborted write may still land   . = does not fit
 const roles: Record<string, [SlotRole, boolean]> = {
   N: ['named', true],
   n: ['named', false],
-  D: ['driver', true],
-  d: ['driver', false],
+  D: ['elected', true],
+  d: ['elected', false],
   o: ['other', false],
   '-': ['blank', false],
   x: ['damaged', false],
@@ -36,9 +36,9 @@ describe('the order of overwriting', () => {
       'N n d D o',
       false,
       '4 1 2 3 0',
-      'then surplus copies, then the last of the driver, which was not named',
+      'then surplus copies, then the last of what is elected and was not named',
     ],
-    ['N D', false, '1 0', 'the named table outlives the driver’s'],
+    ['N D', false, '1 0', 'the named table outlives the elected one'],
     ['N D', true, '0 1', 'one table: the copy that the driver accepts outlives the one from the future'],
     ['N ! x . .', true, '2 0', 'what cannot be read is left alone'],
     ['N ? n . .', true, '2 0', 'what may still change is left alone'],

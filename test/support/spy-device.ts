@@ -30,9 +30,15 @@ export class SpyDevice implements Device {
     return this.#inner.info;
   }
 
+  get closed() {
+    return this.#inner.closed;
+  }
+
   read: Device['read'] = (...call) => this.#inner.read(...call);
   write: Device['write'] = (...call) => this.#inner.write(...call);
   flush: Device['flush'] = (...call) => this.#inner.flush(...call);
+  allocate: Device['allocate'] = (...call) => this.#inner.allocate(...call);
+  isUnsettled: Device['isUnsettled'] = (...call) => this.#inner.isUnsettled(...call);
   close: Device['close'] = (...call) => this.#inner.close(...call);
 
   writeOrdered(groups: readonly (readonly WriteStep[])[], options?: WriteOptions): Cancellable<void> {
