@@ -65,13 +65,17 @@ step(
 );
 step('The check finds it: exit status 4, and three good copies are left', 'dmremap check spare.img', 4);
 step('The table is still there', 'dmremap remap list spare.img');
+step('What a repair would do: a plan, nothing is written', 'dmremap repair spare.img', 4);
+step('Carry it out: exit status 1, repaired', 'dmremap repair --apply spare.img', 1);
+step('And all is well', 'dmremap check spare.img');
 step(
   'A commit that is aborted in the middle, and what is on the disk afterwards',
   `${quote(process.execPath)} ${quote(join(root, 'scripts/abort-a-commit.mjs'))} spare.img`,
 );
 step('What a reader finds now', 'dmremap examine spare.img');
 step('The next commit writes all five copies again', 'dmremap remap add spare.img 5004');
-step('And all is well', 'dmremap check spare.img');
+step('Before the kernel module takes the spare: hand it over', 'dmremap handover spare.img');
+step('All is well, and nothing is left to be recommended', 'dmremap check spare.img');
 
 say(`\nThe images are in ${folder}; remove them with: rm -r ${quote(folder)}`);
 for (const line of wrong) say(line);

@@ -15,6 +15,11 @@ it('the quickstart does the main job, and each step ends as it should', () => {
   expect(status).toBe(0);
   expect(stdout).toContain('DAMAGED');
   expect(stdout).toContain('[exit status 4]');
+  expect(stdout).toContain('nothing was written: --apply does it\n[exit status 4]');
+  expect(stdout).toContain('repaired: every copy that fits holds the table\n[exit status 1]');
   expect(stdout).toContain('as it was said');
+  expect(stdout.slice(stdout.lastIndexOf('$ dmremap check'))).toMatch(
+    /^\$ dmremap check spare\.img\nspare\.img: CLEAN: .*sequence 1\)\n {2}module: .*\n\[exit status 0\]\n/,
+  );
   expect(readdirSync(folder)).toEqual([expect.stringMatching(/^dmremap-quickstart-/)]);
 });

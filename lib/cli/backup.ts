@@ -5,7 +5,9 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DmremapError } from '../base/errors.js';
 import { type Device, maxTransferBytes } from '../device/device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
+import { slotBytes } from '../format/structure.js';
 import type { Report } from '../store/examine.js';
+import { copiesText } from '../store/words.js';
 import type { Args } from './args.js';
 import { UsageError } from './args.js';
 import type { Context } from './context.js';
@@ -33,6 +35,7 @@ export function backupChoice(args: Args, command: string): string | 'none' | und
 /**
  * Runs `write` with the metadata region saved before it. Where nothing was written, the backup goes again: it would
  * stand in the way of a second try.
+ * @param unreadable copies that are left out, because they are known not to be readable. Undoing leaves them alone.
  */
 export async function withBackup<T>(
   context: Context,
@@ -40,8 +43,9 @@ export async function withBackup<T>(
   spare: Spare,
   report: Report,
   write: (backup: Backup | null) => Promise<T>,
+  unreadable: readonly number[] = [],
 ): Promise<T> {
-  const backup = args.flags.has('no-backup') ? null : await save(context, args, spare, report);
+  const backup = args.flags.has('no-backup') ? null : await save(context, args, spare, report, unreadable);
   try {
     return await write(backup);
   } catch (error) {
@@ -53,42 +57,71 @@ export async function withBackup<T>(
   }
 }
 
-async function save(context: Context, args: Args, spare: Spare, report: Report): Promise<Backup | null> {
-  const region = await readRegion(spare);
+async function save(
+  context: Context,
+  args: Args,
+  spare: Spare,
+  report: Report,
+  unreadable: readonly number[],
+): Promise<Backup | null> {
+  const { region, parts } = await readRegion(spare, unreadable);
   if (region.every((byte) => byte === 0)) return null;
   const named = args.values.get('backup');
   const file =
     named === undefined ? writeToDefaultPlace(context, spare.path, report, region) : absolute(context, named);
   if (named !== undefined) writeBackup(file, region);
-  const undo = undoCommand(file, absolute(context, spare.path), region.length, spare.device);
+  const undo = undoCommand(file, absolute(context, spare.path), region.length, parts, spare.device);
   const size = bytesText(BigInt(region.length));
+  const but = unreadable.length > 0 ? ` without ${copiesText(unreadable)}, which cannot be read,` : '';
   context.stderr.write(
-    `saved the first ${size} of ${escapeText(spare.path)} to ${escapeText(file)}; undo with:\n  ${undo}\n`,
+    `saved the first ${size} of ${escapeText(spare.path)}${but} to ${escapeText(file)}; undo with:\n  ${undo}\n`,
   );
   return { file, bytes: region.length, undo };
 }
 
+interface Part {
+  readonly at: number;
+  readonly length: number;
+}
+
+if (maxTransferBytes !== slotBytes) throw new Error('the region is not read copy by copy');
+
 /** A failed read ends the command: what cannot be read cannot be saved, and nothing is written after it. */
-async function readRegion({ device, limits }: Spare): Promise<Uint8Array> {
+async function readRegion({ device, limits }: Spare, unreadable: readonly number[]) {
   const { sizeBytes, logicalBlockSize } = device.info;
   const whole = Number(sizeBytes < metadataRegionBytes ? sizeBytes : BigInt(metadataRegionBytes));
-  const length = whole - (whole % logicalBlockSize);
-  const region = new Uint8Array(length);
-  for (let at = 0; at < length; at += maxTransferBytes) {
-    const bytes = await device.read(BigInt(at), Math.min(maxTransferBytes, length - at), limits());
-    region.set(bytes, at);
+  const region = new Uint8Array(whole - (whole % logicalBlockSize));
+  const parts: Part[] = [];
+  for (let at = 0; at < region.length; at += slotBytes) {
+    if (unreadable.includes(at / slotBytes)) continue;
+    const length = Math.min(slotBytes, region.length - at);
+    region.set(await device.read(BigInt(at), length, limits()), at);
+    const last = parts.at(-1);
+    if (last === undefined || last.at + last.length < at) parts.push({ at, length });
+    else parts[parts.length - 1] = { at: last.at, length: last.length + length };
   }
-  return region;
+  return { region, parts };
 }
 
 /** Not normalised: `a/../b` is another file than `b` where `a` is a symbolic link. */
 const absolute = ({ cwd }: Context, path: string): string => (isAbsolute(path) ? path : `${cwd}/${path}`);
 
-function undoCommand(file: string, spare: string, bytes: number, { info }: Device): string {
+function undoCommand(
+  file: string,
+  spare: string,
+  bytes: number,
+  parts: readonly Part[],
+  { info }: Device,
+): string {
   //  O_DIRECT wants whole logical blocks, and past the page cache so that the next reader sees it.
   const blockSize = bytes % 4096 === 0 ? 4096 : info.logicalBlockSize;
   const flags = info.direct ? ' oflag=direct' : '';
-  return `dd if=${shellQuote(file)} of=${shellQuote(spare)} bs=${blockSize} conv=notrunc,fsync${flags}`;
+  const copy = `dd if=${shellQuote(file)} of=${shellQuote(spare)} bs=${blockSize} conv=notrunc,fsync${flags}`;
+  if (parts.length === 1 && parts[0]?.length === bytes) return copy;
+  return parts
+    .map(({ at, length }) => [at, length].map((count) => count / blockSize))
+    .map(([at, count]) => `${copy} skip=${at} seek=${at} count=${count}`)
+    .join(' && ');
 }
 
 function writeToDefaultPlace(context: Context, path: string, report: Report, region: Uint8Array): string {

@@ -46,7 +46,7 @@ function checkText(
 ): string[] {
   const counts = lintCounts(report.lints);
   const word = paint(verdict === 'clean' ? 'good' : 'error', verdict.toUpperCase());
-  const advice = recommendations(report);
+  const advice = recommendations(report, path);
   return [
     `${escapeText(path)}: ${word}: ${verdictSentence(report, verdict)}${counts && ` [${counts}]`}`,
     ...indented([
@@ -65,7 +65,8 @@ export const checkCommand: Command = {
   about: [
     'Exits with 0 where nothing is wrong (warnings alone do not count), 4 where damage or ambiguity is left:',
     'a finding of severity error, elections that disagree, a spare that the kernel module would not keep,',
-    'an empty file or one in which no copy fits. Opens PATH for reading only.',
+    'an empty file or one in which no copy fits. Opens PATH for reading only. Where a repair or a handover is due, it',
+    'names the command to type.',
   ],
   options: { ...readOptions, all: { help: 'list every finding' } },
   async run(context, args) {

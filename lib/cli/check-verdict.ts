@@ -1,9 +1,12 @@
 // Room: cli, pure part. What `check` makes of a report: one word, one sentence, one exit status.
 import { assertNever } from '../base/units.js';
+import { planRepair } from '../recovery/repair-plan.js';
 import type { Report } from '../store/examine.js';
 import { copiesText, listOf, sentence } from '../store/words.js';
 import { activationText, ambiguityClauses } from './election-text.js';
+import { commandLine } from './escape.js';
 import { exitBits } from './exit-status.js';
+import { unreadableCopies } from './repair-steps.js';
 
 /**
  * `clean`: nothing is wrong. Everything else is damage or ambiguity that is left, the gravest word first: `short`, no
@@ -68,31 +71,50 @@ const isBlank = ({ copies }: Report): boolean =>
 const errorIds = ({ lints }: Report): string =>
   listOf([...new Set(lints.filter(({ severity }) => severity === 'error').map(({ id }) => id))]);
 
-/** What to do about it, where that is known. */
-export function recommendations(report: Report): string[] {
+/** What to do about it, where that is known, with the command to type now. */
+export function recommendations(report: Report, path: string): string[] {
   const { elections, ambiguities, lints } = report;
   const { ours } = elections;
   if (ours === null) return [];
   const lines: string[] = [];
   const doubt = ambiguities.length > 0;
-  if (doubt)
-    lines.push('look at each table (`dmremap examine --copy N`) and choose: a newer one may not be elected');
+  const type = (words: string) => `\`${commandLine(words, path)}\``;
+  if (doubt) {
+    lines.push(
+      `look at each table (${type('examine --copy N')}) and choose: a newer one may not be elected`,
+      ...(isRepairable(report)
+        ? [`then repair from the one that you choose: ${type('repair --copy N')}`]
+        : []),
+    );
+  }
   if (lints.some(({ id }) => id === 'future-timestamp')) {
     lines.push('clock: if it is the host that is wrong, set its clock before the module takes this spare');
   }
-  //  In doubt a stale copy may be the one to keep.
-  const worn = lints.flatMap((lint) =>
-    'copies' in lint && (lint.id === 'damaged-copies' || (lint.id === 'stale-copies' && !doubt))
-      ? lint.copies
-      : [],
-  );
-  if (worn.length > 0) {
-    const which = copiesText([...new Set(worn)].sort());
-    lines.push(`repair: ${which} should hold the elected table; the module never repairs a copy`);
-  }
+  if (!doubt) lines.push(...repairLines(report, type));
   if (lints.some(({ id }) => id === 'handover')) {
     const restart = `the module starts again at sequence 2, the elected table has ${ours.sequence}`;
-    lines.push(`handover${doubt ? ', once the table is chosen' : ''}: ${restart}`);
+    const now = doubt || !isRepairable(report) ? '' : `: ${type('handover')}`;
+    lines.push(`handover${doubt ? ', once the table is chosen' : ''}: ${restart}${now}`);
   }
   return lines.map(sentence);
 }
+
+/** Repair and handover write at the driver's places only. */
+const isRepairable = ({ geometry }: Report): boolean => geometry === 'driver';
+
+function repairLines(report: Report, type: (words: string) => string): string[] {
+  const { mode, writes, reasons } = planRepair(report, { allowUnsafe: true, rewriteUnreadable: true });
+  if (mode !== 'rewrite' && mode !== 'commit') return [];
+  const bad = writes.map(({ copy }) => copy).sort();
+  const lost = unreadableCopies(report);
+  const why =
+    bad.length === 0
+      ? clause(reasons[0] ?? '')
+      : `${copiesText(bad)} should hold the elected table; the module never repairs a copy`;
+  const but = lost.length === 0 ? '' : `; what ${copiesText(lost)} may hold is lost then`;
+  const words = `repair${lost.length === 0 ? '' : ' --rewrite-unreadable'}`;
+  return [`repair: ${why}${but}${isRepairable(report) ? `: ${type(words)}` : ''}`];
+}
+
+/** A sentence as a part of one. */
+const clause = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`.replace(/\.$/, '');

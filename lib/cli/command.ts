@@ -35,6 +35,19 @@ export const writeOptions = {
   'allow-single-copy': { help: 'write where only one copy fits: a crash meanwhile may leave none' },
 } as const;
 
+export const copyIndexOption = {
+  'copy-index': {
+    value: 'own|zero',
+    help: 'own (default): each copy has its number; zero: as the module writes',
+  },
+} as const;
+
+export const dataInMetadataOption = {
+  'allow-data-in-metadata': {
+    help: 'write although remapped sectors have their data in the metadata region',
+  },
+} as const;
+
 /** Prints lines. */
 export const print = (context: Context, lines: readonly string[]): void =>
   context.stdout.write(`${lines.join('\n')}\n`);

@@ -9,7 +9,7 @@ import { MetadataStore } from '../store/metadata-store.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, UsageError } from './args.js';
 import { type Backup, backupChoice, withBackup } from './backup.js';
-import { type Command, jsonOption, print, writeOptions } from './command.js';
+import { type Command, copyIndexOption, jsonOption, print, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
@@ -39,10 +39,7 @@ export const createCommand: Command = {
   options: {
     main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
     force: { help: 'overwrite metadata, or a file system, that is there already' },
-    'copy-index': {
-      value: 'own|zero',
-      help: 'own (default): each copy has its number; zero: as the module writes',
-    },
+    ...copyIndexOption,
     ...writeOptions,
     ...jsonOption,
   },

@@ -86,6 +86,8 @@ function ambiguityClause(ambiguity: Ambiguity): string {
   switch (ambiguity.kind) {
     case 'disagreement':
       return `the driver elects copy ${ambiguity.driver}, we elect copy ${ambiguity.ours}, with another table`;
+    case 'unaccepted':
+      return `the driver accepts none of ${copiesText(ambiguity.copies)}, and they differ (is the clock right?)`;
     case 'regression': {
       const { copies } = ambiguity;
       return `${copiesText(copies)} ${pick(copies.length, 'is', 'are')} newer by the clock but ${pick(copies.length, 'has', 'have')} a lower sequence`;

@@ -26,6 +26,10 @@ export function shellQuote(word: string): string {
   return `$'${escapeText(word.replace(/[\\']/g, '\\$&'))}'`;
 }
 
+/** What to type, to read in a text: `dmremap repair spare.img`. */
+export const commandLine = (words: string, path: string): string =>
+  `dmremap ${words} ${path.startsWith('-') ? '-- ' : ''}${shellQuote(path)}`;
+
 /** The document as text, safe to look at in a terminal. */
 export const jsonText = (document: unknown): string =>
   `${JSON.stringify(document, null, 2).replace(unsafeInJson, toUnicodeEscapes)}\n`;

@@ -8,6 +8,7 @@ import { UsageError } from './args.js';
 import type { Context } from './context.js';
 import { escapeMessage } from './escape.js';
 import { codeOf, statusOf } from './exit-status.js';
+import { SameTableError } from './same-table-error.js';
 
 /** Prints what went wrong and returns the exit status. Waits a moment for the writes of a failed commit to drain. */
 export async function reportFailure(context: Context, error: unknown): Promise<number> {
@@ -39,7 +40,7 @@ const waysOn: Partial<Record<ErrorCode, string>> = {
   ERR_DIRECT_UNSUPPORTED: '--buffered goes on without it',
 };
 
-function explanation(error: unknown): readonly string[] {
+export function explanation(error: unknown): readonly string[] {
   if (error instanceof ExplainedError) return error.lines;
   const way = waysOn[codeOf(error) ?? 'ERR_USAGE'];
   return way === undefined ? [] : [way];
@@ -56,8 +57,9 @@ const helpHint = (command: string): string => `Try 'dmremap ${command === '' ? '
 
 async function reportCommit({ stderr, drainWaitMs }: Context, error: CommitError): Promise<void> {
   const { sequence, copies, finds } = error;
-  for (const line of copyLines(copies)) stderr.write(`  ${line}\n`);
-  stderr.write(`  a reader would find now: ${findsText(finds, sequence)}\n`);
+  const words = error instanceof SameTableError ? sameTableWords : commitWords;
+  for (const line of copyLines(copies, words)) stderr.write(`  ${line}\n`);
+  stderr.write(`  a reader would find now: ${words.finds(finds, sequence)}\n`);
   if (!copies.some(({ outcome }) => outcome === 'unknown')) return;
 
   const ended = new AbortController();
@@ -71,39 +73,57 @@ async function reportCommit({ stderr, drainWaitMs }: Context, error: CommitError
     return;
   }
   stderr.write('  nothing is in flight any more; finally:\n');
-  for (const line of copyLines(final.copies)) stderr.write(`  ${line}\n`);
-  stderr.write(`  a reader finds: ${findsText(final.finds, sequence)}\n`);
+  for (const line of copyLines(final.copies, words)) stderr.write(`  ${line}\n`);
+  stderr.write(`  a reader finds: ${words.finds(final.finds, sequence)}\n`);
 }
 
 /** Copy by copy, in words. */
-const copyLines = (copies: readonly CopyOutcome[]): string[] =>
+const copyLines = (copies: readonly CopyOutcome[], words: Words): string[] =>
   copies.map(({ copy, outcome, disarmed, reason }) => {
     const why = reason === undefined ? '' : ` (${reason})`;
-    return `copy ${copy}  ${outcomeText(outcome, disarmed)}${why}`;
+    return `copy ${copy}  ${outcomeText(outcome, disarmed, words)}${why}`;
   });
 
-function outcomeText(outcome: CopyOutcome['outcome'], disarmed: boolean): string {
+interface Words {
+  readonly written: string;
+  readonly unknown: string;
+  finds(finds: Finds, sequence: Sequence): string;
+}
+
+const commitWords: Words = {
+  written: 'written: the new table, durable',
+  unknown: 'unknown: old, new or torn',
+  finds: (finds, sequence) => {
+    switch (finds) {
+      case 'old':
+        return 'the old table';
+      case 'new':
+        return `the new table (sequence ${sequence})`;
+      case 'either':
+        return `the old table or the new one (sequence ${sequence})`;
+      case 'other':
+        return `the new table (sequence ${sequence}), the one that was named, or what won before`;
+      default:
+        return assertNever(finds);
+    }
+  },
+};
+
+const sameTableWords: Words = {
+  written: 'written: the elected table, durable',
+  unknown: 'unknown: as it was, rewritten or torn',
+  finds: () => 'the elected table; the same command again goes on',
+};
+
+function outcomeText(outcome: CopyOutcome['outcome'], disarmed: boolean, words: Words): string {
   switch (outcome) {
     case 'written':
-      return 'written: the new table, durable';
+      return words.written;
     case 'unknown':
-      return 'unknown: old, new or torn';
+      return words.unknown;
     case 'untouched':
       return disarmed ? 'disarmed: it was damaged, its first block is zero or may be' : 'untouched';
     default:
       return assertNever(outcome);
-  }
-}
-
-function findsText(finds: Finds, sequence: Sequence): string {
-  switch (finds) {
-    case 'old':
-      return 'the old table';
-    case 'new':
-      return `the new table (sequence ${sequence})`;
-    case 'either':
-      return `the old table or the new one (sequence ${sequence})`;
-    default:
-      return assertNever(finds);
   }
 }

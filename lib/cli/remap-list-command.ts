@@ -1,16 +1,13 @@
 // Room: cli. `dmremap remap list`: the table of a spare.
-import { DmremapError } from '../base/errors.js';
 import type { ValidSlot } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
-import { examineDevice } from '../store/examine-device.js';
 import { toExamineJson } from '../store/examine-json.js';
 import { exactOperands } from './args.js';
 import { type Command, jsonOption, print } from './command.js';
-import { ambiguityClauses } from './election-text.js';
-import { escapeMessage, jsonText } from './escape.js';
+import { jsonText } from './escape.js';
 import { entryTable } from './examine-text.js';
 import { exitBits } from './exit-status.js';
-import { copyOption } from './numbers.js';
+import { readTable } from './shown-table.js';
 import { counted } from './text.js';
 
 const name = 'remap list';
@@ -23,17 +20,8 @@ export const remapListCommand: Command = {
   options: { copy: { value: 'N', help: 'list the table of copy N (0 to 4) instead' }, ...jsonOption },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
-    const copy = copyOption(args, name);
-    const report = await examineDevice(path, { now: context.now(), copy, signal: context.signal });
-    const { shown, entries, ambiguities } = report;
-    if (shown === null) {
-      const reasons = report.activation.reasons.join(' ');
-      throw new DmremapError('ERR_NO_METADATA', `${path}: there is no table to list. ${reasons}`.trim());
-    }
-    if (ambiguities.length > 0 && copy === undefined) {
-      const text = `${path}: ${ambiguityClauses(report).join('; ')}: this is copy ${shown.copy}, --copy N lists another`;
-      context.stderr.write(`dmremap: warning: ${escapeMessage(text)}\n`);
-    }
+    const { report, shown } = await readTable(context, args, path, name);
+    const { entries } = report;
     if (args.flags.has('json')) {
       context.stdout.write(jsonText(toRemapListJson(report, shown, path)));
       return exitBits.clean;

@@ -8,16 +8,24 @@ import { createCommand } from './create-command.js';
 import { examineCommand } from './examine-command.js';
 import { exitBits } from './exit-status.js';
 import { reportFailure } from './failure.js';
+import { handoverCommand } from './handover-command.js';
 import { commandHelp, generalHelp, shortUsage } from './help.js';
 import { remapAddCommand } from './remap-add-command.js';
 import { remapListCommand } from './remap-list-command.js';
+import { remapLookupCommand } from './remap-lookup-command.js';
+import { remapRemoveCommand } from './remap-remove-command.js';
+import { repairCommand } from './repair-command.js';
 
 const commands: readonly Command[] = [
   examineCommand,
   checkCommand,
   createCommand,
+  repairCommand,
+  handoverCommand,
   remapListCommand,
+  remapLookupCommand,
   remapAddCommand,
+  remapRemoveCommand,
 ];
 
 /** Runs the command line of `context` and returns the exit status. */
@@ -62,13 +70,16 @@ function groupHelp(context: Context): number {
     print(context, generalHelp(members));
     return exitBits.clean;
   }
-  const names = members.map(({ name }) => `'${name}'`).join(' or ');
+  const names = alternatives(members.map(({ name }) => `'${name}'`));
   throw new UsageError(
     second === undefined
       ? `a command is missing: ${names}`
       : `unknown command '${group} ${second}': ${names}`,
   );
 }
+
+const alternatives = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');

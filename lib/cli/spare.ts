@@ -2,7 +2,6 @@
 // written goes through that one descriptor. Nobody can write between the saving and the overwriting.
 import { DmremapError } from '../base/errors.js';
 import type { Device } from '../device/device.js';
-import { metadataRegionBytes } from '../format/geometry.js';
 import { CommitError } from '../store/commit-report.js';
 import type { Args } from './args.js';
 import type { Context } from './context.js';
@@ -32,7 +31,6 @@ export async function withSpare(
   const device = await context.openDevice(path, {
     mode: 'write',
     direct: args.flags.has('buffered') ? 'prefer' : 'require',
-    preallocateBytes: metadataRegionBytes,
     ...limits(),
   });
   let status: number;

@@ -13,8 +13,11 @@ writeFileSync(spare, new Uint8Array(2 ** 20));
 const refused: readonly [argv: readonly string[], says: string][] = [
   [['foo'], "unknown command 'foo'"],
   [[''], "unknown command ''"],
-  [['remap'], "a command is missing: 'remap list' or 'remap add'"],
-  [['remap', 'drop'], "unknown command 'remap drop': 'remap list' or 'remap add'"],
+  [['remap'], "a command is missing: 'remap list', 'remap lookup', 'remap add' or 'remap remove'"],
+  [
+    ['remap', 'drop'],
+    "unknown command 'remap drop': 'remap list', 'remap lookup', 'remap add' or 'remap remove'",
+  ],
   [['__proto__'], "unknown command '__proto__'"],
   [['constructor', image], "unknown command 'constructor'"],
   [['--json', 'examine', image], "unknown option '--json'"],
@@ -55,6 +58,34 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [['remap', 'add', image, '5:'], "bad number '' for SPARESECTOR"],
   [['remap', 'add', image, ':5'], "bad number '' for ORIGINAL"],
   [['remap', 'add', '--spacing=4', image, '5'], "bad value '4' for --spacing: one of 8, 1"],
+  [['remap', 'remove', image], 'ORIGINAL is missing'],
+  [['remap', 'remove'], 'SPARE is missing'],
+  [['remap', 'remove', '', '1'], 'SPARE is empty'],
+  [['remap', 'remove', image, '1000:3000'], "bad number '1000:3000' for ORIGINAL"],
+  [['remap', 'remove', '--spacing=1', image, '5'], "unknown option '--spacing'"],
+  [['remap', 'lookup', image], 'SECTOR is missing'],
+  [['remap', 'lookup'], 'PATH is missing'],
+  [['remap', 'lookup', '', '1'], 'PATH is empty'],
+  [['remap', 'lookup', image, '1+2+3'], "bad request '1+2+3'"],
+  [['remap', 'lookup', image, '1+0'], "bad number '0' for COUNT: a whole decimal number from 1"],
+  [['remap', 'lookup', image, '1+0x10'], "bad number '0x10' for COUNT"],
+  [['remap', 'lookup', image, '1+'], "bad number '' for COUNT"],
+  [['remap', 'lookup', image, '+1'], "bad number '' for SECTOR"],
+  [['remap', 'lookup', '--backup=x', image, '1'], "unknown option '--backup'"],
+  [['remap', 'lookup', image, '16384'], "'16384' does not lie on main, which has 16384 sectors"],
+  [['remap', 'lookup', image, '0', '16383+2'], "'16383+2' does not lie on main"],
+  [['remap', 'lookup', image, `${2n ** 64n - 1n}+${2n ** 64n - 1n}`], 'does not lie on main'],
+  [['repair'], 'PATH is missing'],
+  [['repair', ''], 'PATH is empty'],
+  [['repair', image, image], 'is one operand too many'],
+  [['repair', '--copy=5', image], "bad number '5' for --copy"],
+  [['repair', '--apply=yes', image], "option '--apply' takes no value"],
+  [['repair', '--backup=a', '--no-backup', image], 'exclude each other'],
+  [['repair', '--timeout=-1', image], "bad number '-1' for --timeout"],
+  [['handover'], 'SPARE is missing'],
+  [['handover', '--copy=1', image], "unknown option '--copy'"],
+  [['handover', '--copy-index=both', image], "bad value 'both' for --copy-index: one of own, zero"],
+  [['handover', '--backup=', image], '--backup needs a value'],
 ];
 
 test.each(refused)('%j is refused with one line, a hint and 16', async (argv, says) => {
@@ -93,6 +124,10 @@ describe('a number is decimal digits and nothing else', () => {
       ['remap', 'add', `--timeout=${number}`, image, '5'],
       ['remap', 'add', '--', image, number],
       ['remap', 'add', image, `5:${number}`],
+      ['remap', 'remove', '--', image, number],
+      ['remap', 'lookup', '--', image, number],
+      ['repair', `--copy=${number}`, image],
+      ['handover', `--timeout=${number}`, image],
     ]) {
       const { status, stderr } = await dmremap(folder, argv);
       expect({ status, stderr }).toEqual({
@@ -126,6 +161,11 @@ describe('paths', () => {
       ['remap', 'list', '--', path],
       ['remap', 'add', '--', path, '5'],
       ['create', '--main=100', '--', path],
+      ['repair', '--', path],
+      ['repair', '--apply', '--', path],
+      ['handover', '--', path],
+      ['remap', 'remove', '--', path, '5'],
+      ['remap', 'lookup', '--', path, '5'],
     ]) {
       const { status, stdout, stderr } = await dmremap(folder, argv);
       expect({ status, stdout }).toEqual({ status: 16, stdout: '' });
@@ -163,12 +203,19 @@ describe('help', () => {
   });
 
   test.each([
-    [['--help'], /examine .*\n.*check .*\n.*create .*\n.*remap list .*\n.*remap add/],
+    [['--help'], /examine .*\n.*check .*\n.*create .*\n.*repair .*\n.*handover .*\n.*remap list .*\n/],
     [['examine', '--help'], /^usage: dmremap examine \[options\] PATH\n/],
     [['examine', '-h', '--foo'], /--geometry auto\|driver\|documented/],
     [['check', '--help'], /^usage: dmremap check/],
     [['create', '--help'], /--main SECTORS\|PATH/],
-    [['remap', '--help'], /remap list .*\n.*remap add/],
+    [['remap', '--help'], /remap list .*\n.*remap lookup .*\n.*remap add .*\n.*remap remove/],
+    [['repair', '--help'], /--rewrite-unreadable/],
+    [['handover', '--help'], /The module starts at sequence 2 after each load/],
+    [
+      ['remap', 'lookup', '--help'],
+      /^usage: dmremap remap lookup \[options\] PATH SECTOR\[\+COUNT\]\.\.\.\n/,
+    ],
+    [['remap', 'remove', '--help'], /The data is NOT copied back/],
     [['remap', 'list', '--help'], /^usage: dmremap remap list/],
     [
       ['remap', 'add', '--help'],
@@ -182,8 +229,10 @@ describe('help', () => {
   });
 
   test('no line of any help is wider than a wide terminal', async () => {
-    for (const name of [[], ['examine'], ['check'], ['create'], ['remap', 'list'], ['remap', 'add']]) {
-      const { stdout } = await dmremap(folder, [...name, '--help']);
+    const names = ['', 'examine', 'check', 'create', 'repair', 'handover'];
+    const remaps = ['list', 'lookup', 'add', 'remove'].map((name) => `remap ${name}`);
+    for (const name of [...names, ...remaps]) {
+      const { stdout } = await dmremap(folder, [...name.split(' ').filter(Boolean), '--help']);
       for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(132);
     }
   });

@@ -1,6 +1,6 @@
 // The command line under test: in this process with a context of its own, or as a real process from dist/.
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -113,6 +113,22 @@ export function goldenFile(folder: string, name: string): string {
   const path = join(folder, `${name}.img`);
   writeFileSync(path, goldenBytes(name));
   return path;
+}
+
+/** The backups that commands with this `cwd` have made. */
+export function backupsIn(cwd: string): string[] {
+  try {
+    return readdirSync(join(cwd, 'state', 'dmremap')).map((name) => join(cwd, 'state', 'dmremap', name));
+  } catch {
+    return [];
+  }
+}
+
+/** Runs the command that the text tells to undo with. */
+export function undo(stderr: string): void {
+  const command = /undo with:\n {2}(dd .*)\n/.exec(stderr)?.[1];
+  if (command === undefined) throw new Error(`no way to undo in: ${stderr}`);
+  execFileSync('bash', ['-c', command], { stdio: 'pipe', cwd: '/' });
 }
 
 /** Everything about a file that a reader must not change. */

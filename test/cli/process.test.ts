@@ -31,6 +31,9 @@ test('every row of the exit table that these commands produce', async () => {
     number: await statusOf('check', '--now=1e3', one),
     nothing: await statusOf(),
     deadline: await statusOf('remap', 'add', '--timeout=0', one, '5'),
+    planned: await statusOf('repair', goldenFile(folder, 'u_corrupt1')),
+    repaired: await statusOf('repair', '--apply', goldenFile(folder, 'u_corrupt1')),
+    nothingToRepair: await statusOf('repair', '--apply', one),
     help: await statusOf('--help'),
   }).toEqual({
     clean: 0,
@@ -47,6 +50,9 @@ test('every row of the exit table that these commands produce', async () => {
     number: 16,
     nothing: 16,
     deadline: 32,
+    planned: 4,
+    repaired: 1,
+    nothingToRepair: 0,
     help: 0,
   });
 });
@@ -66,6 +72,24 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     expect(ran.stderr).toContain('writes are still in flight');
   },
 );
+
+test.each([
+  ['repair --apply', 'u_corrupt1'],
+  ['handover', 'real_three'],
+])('a signal while the spare hangs under %s finds the elected table', async (command, name) => {
+  const image = goldenFile(folder, name);
+  const child = start(folder, [...command.split(' '), '--no-backup', image], { stuck: true });
+  const result = ended(child);
+  await saysOnStderr(child, '(stuck)');
+  child.kill('SIGINT');
+  const ran = await result;
+  expect(ran).toMatchObject({ status: 32, signal: null });
+  expect(ran.stderr).toContain('a reader finds the elected table (ABORT_ERR)\n');
+  expect(ran.stderr).toContain(
+    'a reader would find now: the elected table; the same command again goes on\n',
+  );
+  expect(ran.stderr).not.toMatch(/old/);
+});
 
 test('a second signal ends it at once', async () => {
   const image = goldenFile(folder, 'real_three');

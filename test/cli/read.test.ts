@@ -138,9 +138,11 @@ describe('check judges', () => {
   test('it recommends handing over where the sequence is above 1, and names the damaged copies', async () => {
     const { stdout } = await dmremap(folder, ['check', '--now=1760000000', goldenFile(folder, 'u_corrupt1')]);
     expect(stdout).toContain(
-      'Repair: copy 0 should hold the elected table; the module never repairs a copy.',
+      `Repair: copy 0 should hold the elected table; the module never repairs a copy: \`dmremap repair ${folder}/u_corrupt1.img\`.`,
     );
-    expect(stdout).toContain('Handover: the module starts again at sequence 2, the elected table has 2.');
+    expect(stdout).toContain(
+      `Handover: the module starts again at sequence 2, the elected table has 2: \`dmremap handover ${folder}/u_corrupt1.img\`.`,
+    );
   });
 
   test('where the table is in doubt, it does not recommend to overwrite the other one', async () => {
@@ -151,6 +153,26 @@ describe('check judges', () => {
     ]);
     expect(stdout).not.toContain('Repair:');
     expect(stdout).toContain('choose: a newer one may not be elected');
+    expect(stdout).toContain(`\`dmremap repair --copy N ${folder}/u_seqregress.img\``);
+    expect(stdout).not.toContain('dmremap handover');
+  });
+
+  test('the commands that it names can be typed as they are', async () => {
+    const path = join(folder, "it's a 'spare'.img");
+    writeFileSync(path, stateOf(goldenFile(folder, 'u_corrupt1')).bytes, 'latin1');
+    const { stdout } = await dmremap(folder, ['check', path]);
+    const command = /`(dmremap repair .*)`/.exec(stdout)?.[1] ?? '';
+    const words = execFileSync('bash', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' });
+    expect(words).toBe(`dmremap\nrepair\n${path}\n`);
+  });
+
+  test('at the documented places, where nothing is repaired, it names no command', async () => {
+    const image = new Uint8Array(8 * 2 ** 20);
+    const copy = stateOf(goldenFile(folder, 'u_one')).bytes.slice(0, 131_072);
+    image.set(Buffer.from(copy, 'latin1'), 1_048_576);
+    const { stdout } = await dmremap(folder, ['check', file('documented-one', image)]);
+    expect(stdout).toContain('Handover: ');
+    expect(stdout).not.toMatch(/dmremap (repair|handover)/);
   });
 });
 
@@ -185,14 +207,15 @@ describe('remap list', () => {
   });
 });
 
-test.each(['examine', 'check', 'remap list'])(
+test.each(['examine', 'check', 'repair', 'remap list', 'remap lookup'])(
   '%s leaves the file byte for byte and minute for minute as it was',
   async (command) => {
     for (const name of ['u_one', 'u_corrupt1', 'u_conflict', 'u_short300k']) {
       const path = goldenFile(folder, name);
       const before = stateOf(path);
-      await dmremap(folder, [...command.split(' '), path]);
-      await spawned(folder, [...command.split(' '), '--json', path]);
+      const more = command === 'remap lookup' ? ['1+7'] : [];
+      await dmremap(folder, [...command.split(' '), path, ...more]);
+      await spawned(folder, [...command.split(' '), '--json', path, ...more]);
       expect(stateOf(path)).toEqual(before);
     }
   },
@@ -208,6 +231,7 @@ test('nothing is opened for writing: not even a program that runs minds', async 
   try {
     expect(await dmremap(folder, ['examine', program])).toMatchObject({ status: 0, stderr: '' });
     expect(await dmremap(folder, ['check', program])).toMatchObject({ status: 4, stderr: '' });
+    expect(await dmremap(folder, ['repair', program])).toMatchObject({ status: 4, stderr: '' });
     const listed = await dmremap(folder, ['remap', 'list', program]);
     expect(listed.stderr).toContain('(ERR_NO_METADATA)');
   } finally {
@@ -222,6 +246,11 @@ test('a command that was cancelled before it began says so', async () => {
     ['check', path],
     ['remap', 'list', path],
     ['remap', 'add', path, '5'],
+    ['remap', 'remove', path, '1000'],
+    ['remap', 'lookup', path, '1000'],
+    ['repair', path],
+    ['repair', '--apply', path],
+    ['handover', path],
   ]) {
     const ran = await dmremap(folder, argv, { signal: AbortSignal.abort(new Error('SIGINT')) });
     expect(ran).toMatchObject({ status: 32, stdout: '', stderr: expect.stringContaining('(ABORT_ERR)') });

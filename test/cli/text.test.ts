@@ -2,9 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { recommendations } from '../../lib/cli/check-verdict.js';
 import { escapeMessage, escapeText, jsonText, shellQuote } from '../../lib/cli/escape.js';
 import { bytesText, flagsText, table, utcOf } from '../../lib/cli/text.js';
-import { drawSlot } from '../support/disk.js';
+import { drawSlot, examineSlots } from '../support/disk.js';
+import { drawDisk } from '../support/draw.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, goldenFile } from './harness.js';
 
@@ -104,7 +106,7 @@ test('check, of a spare that is well', async () => {
       module: it restores the table that we elect, of copy 0 (keeps)
       info     handover  Copy 0 has sequence 2, but the module starts again at 2 after each load: hand over before it takes this spare, or an old table may win later.
       recommended:
-        Handover: the module starts again at sequence 2, the elected table has 2.
+        Handover: the module starts again at sequence 2, the elected table has 2: \`dmremap handover u_one.img\`.
     "
   `);
 });
@@ -122,8 +124,8 @@ test('check, of a spare that the module would empty', async () => {
       info     handover          Copy 0 has sequence 4, but the module starts again at 2 after each load: hand over before it takes this spare, or an old table may win later.
       recommended:
         Clock: if it is the host that is wrong, set its clock before the module takes this spare.
-        Repair: copies 1, 2, 3 and 4 should hold the elected table; the module never repairs a copy.
-        Handover: the module starts again at sequence 2, the elected table has 4.
+        Repair: copies 1, 2, 3 and 4 should hold the elected table; the module never repairs a copy: \`dmremap repair u_future.img\`.
+        Handover: the module starts again at sequence 2, the elected table has 4: \`dmremap handover u_future.img\`.
     "
   `);
 });
@@ -259,4 +261,23 @@ test('a word is quoted only where a shell would not take it as it is', () => {
     "$'a\\x1b\\'\\\\b'",
     "''",
   ]);
+});
+
+test('what check recommends where copies cannot be read', () => {
+  const advice = (disk: string) => recommendations(examineSlots(drawDisk(disk)), '/dev/sdb');
+  expect([advice('1 1 ! 1 1'), advice('1 ! - 1 1'), advice('9+ 9+ 9+ 9+ 9+')]).toMatchInlineSnapshot(`
+    [
+      [
+        "Repair: copy 2 should hold the elected table; the module never repairs a copy; what copy 2 may hold is lost then: \`dmremap repair --rewrite-unreadable /dev/sdb\`.",
+      ],
+      [
+        "Repair: copies 1 and 2 should hold the elected table; the module never repairs a copy; what copy 1 may hold is lost then: \`dmremap repair --rewrite-unreadable /dev/sdb\`.",
+      ],
+      [
+        "Clock: if it is the host that is wrong, set its clock before the module takes this spare.",
+        "Repair: the module does not take copy 0: \`dmremap repair /dev/sdb\`.",
+        "Handover: the module starts again at sequence 2, the elected table has 9: \`dmremap handover /dev/sdb\`.",
+      ],
+    ]
+  `);
 });

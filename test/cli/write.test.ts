@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -7,7 +6,7 @@ import { drawSlot } from '../support/disk.js';
 import { goldenBytes } from '../support/golden.js';
 import { random } from '../support/random.js';
 import { scratchFolder } from '../support/scratch.js';
-import { dmremap, documentOf, goldenFile, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, goldenFile, stateOf, undo } from './harness.js';
 
 const scratch = scratchFolder();
 let folder = '';
@@ -23,27 +22,12 @@ beforeEach(() => {
   writeFileSync(spare, new Uint8Array(4 * 2 ** 20));
 });
 
-const backups = (): string[] => {
-  try {
-    return readdirSync(join(folder, 'state', 'dmremap')).map((name) =>
-      join(folder, 'state', 'dmremap', name),
-    );
-  } catch {
-    return [];
-  }
-};
+const backups = (): string[] => backupsIn(folder);
 
 function danglingLink(): string {
   const path = join(folder, 'link');
   symlinkSync('nowhere', path);
   return path;
-}
-
-/** Runs the command that the text tells to undo with. */
-function undo(stderr: string): void {
-  const command = /undo with:\n {2}(dd .*)\n/.exec(stderr)?.[1];
-  if (command === undefined) throw new Error(`no way to undo in: ${stderr}`);
-  execFileSync('bash', ['-c', command], { stdio: 'pipe', cwd: '/' });
 }
 
 test('create, add and list go round', async () => {
@@ -345,6 +329,9 @@ test('a spare that somebody holds is busy for writers, and readers still read it
   for (const argv of [
     ['remap', 'add', image, '5'],
     ['create', '--force', '--main=9', image],
+    ['remap', 'remove', image, '1000'],
+    ['repair', '--apply', image],
+    ['handover', image],
   ]) {
     const refused = await dmremap(folder, argv);
     expect(refused).toMatchObject({

@@ -1,0 +1,50 @@
+// Room: cli. A change of the table, durable in one commit or not made at all: what `remap add` and `remap remove` share.
+import type { CommitReport } from '../store/commit-report.js';
+import { MetadataStore } from '../store/metadata-store.js';
+import type { RemapTable } from '../store/remap-table.js';
+import { explainAmbiguity } from './ambiguity.js';
+import type { Args } from './args.js';
+import { type Backup, withBackup } from './backup.js';
+import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
+import type { Context } from './context.js';
+import { copyOption } from './numbers.js';
+import { type ReadBack, readBack } from './read-back.js';
+import type { Spare } from './spare.js';
+
+export const changeOptions = {
+  copy: { value: 'N', help: 'go on from copy N (0 to 4), where more than one could be the right one' },
+  ...dataInMetadataOption,
+  ...writeOptions,
+  ...jsonOption,
+} as const;
+
+export interface Changed<T> extends ReadBack {
+  /** What `change` returned. */
+  readonly result: T;
+  readonly commit: CommitReport;
+  readonly backup: Backup | null;
+}
+
+/** Opens the table, lets `change` change it, saves what is there, commits and reads back. What `change` throws ends it. */
+export async function changeTable<T>(
+  context: Context,
+  args: Args,
+  spare: Spare,
+  options: { readonly command: string; readonly spacing?: 8 | 1 },
+  change: (table: RemapTable) => T,
+): Promise<Changed<T>> {
+  const { device, limits } = spare;
+  const { command, spacing } = options;
+  const open = { mode: 'write', copy: copyOption(args, command), spacing, now: context.now } as const;
+  const store = await explainAmbiguity(context, spare, MetadataStore.open(device, { ...open, ...limits() }));
+  const result = change(store.table);
+  const done = await withBackup(context, args, spare, store.report, async (backup) => {
+    const commit = await store.commit({
+      allowUnsafe: args.flags.has('allow-single-copy'),
+      allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
+      ...limits(),
+    });
+    return { commit, backup };
+  });
+  return { result, ...done, ...(await readBack(context, spare)) };
+}

@@ -1,0 +1,108 @@
+// Room: cli. `dmremap remap lookup`: where sectors of the main device are, by the table of a spare.
+import { geometries } from '../format/geometry.js';
+import { RemapTable, type Run } from '../store/remap-table.js';
+import { type Args, notEmpty, UsageError } from './args.js';
+import { type Command, jsonOption, print } from './command.js';
+import { jsonText } from './escape.js';
+import { exitBits } from './exit-status.js';
+import { wholeNumber } from './numbers.js';
+import { readTable } from './shown-table.js';
+import { table } from './text.js';
+
+const name = 'remap lookup';
+
+interface Wanted {
+  /** As it was given. */
+  readonly text: string;
+  readonly first: bigint;
+  readonly count: bigint;
+}
+
+interface Found extends Wanted {
+  readonly runs: readonly Run[];
+}
+
+export const remapLookupCommand: Command = {
+  name,
+  operands: 'PATH SECTOR[+COUNT]...',
+  summary: 'tell where sectors of the main device are: on main, or where on the spare',
+  about: [
+    'SECTOR is a 512-byte sector of the main device, COUNT how many from there; without it one. A request is split into',
+    'runs that lie on one device without a gap. Opens PATH for reading only, and takes the table that we elect.',
+  ],
+  options: { copy: { value: 'N', help: 'look into the table of copy N (0 to 4) instead' }, ...jsonOption },
+  async run(context, args) {
+    const { path, wanted } = operandsOf(args);
+    const { report, shown } = await readTable(context, args, path, name);
+    const { header } = shown.slot;
+    const remaps = new RemapTable(
+      {
+        mainSectors: header.mainDeviceSectors,
+        spareSectors: header.spareDeviceSectors,
+        geometry: geometries[report.geometry],
+      },
+      report.entries,
+    );
+    const found = wanted.map((one) => lookUp(remaps, one));
+    if (args.flags.has('json')) {
+      const { copy } = shown;
+      const sequence = `${header.sequenceNumber}`;
+      const from = { path, geometry: report.geometry, copy, sequence };
+      context.stdout.write(
+        jsonText({ schema: 'dmremap.remap-lookup/1', ...from, lookups: found.map(toJson) }),
+      );
+    } else print(context, runTable(found));
+    return exitBits.clean;
+  },
+};
+
+function operandsOf({ operands }: Args): { path: string; wanted: readonly Wanted[] } {
+  const [path, ...rest] = operands;
+  if (path === undefined) throw new UsageError('PATH is missing', name);
+  if (rest.length === 0) throw new UsageError('SECTOR is missing', name);
+  const wanted = rest.map((text) => {
+    const [first = '', count = '1', ...more] = text.split('+');
+    if (more.length > 0) throw new UsageError(`bad request '${text}': SECTOR or SECTOR+COUNT`, name);
+    return {
+      text,
+      first: wholeNumber(first, 'SECTOR', name),
+      count: wholeNumber(count, 'COUNT', name, 1n),
+    };
+  });
+  return { path: notEmpty(path, 'PATH', name), wanted };
+}
+
+function lookUp(remaps: RemapTable, wanted: Wanted): Found {
+  const { text, first, count } = wanted;
+  if (first + count > remaps.mainSectors) {
+    throw new UsageError(`'${text}' does not lie on main, which has ${remaps.mainSectors} sectors`, name);
+  }
+  return { ...wanted, runs: remaps.lookupRange(first, count) };
+}
+
+function runTable(found: readonly Found[]): string[] {
+  const rows = found.flatMap(({ first, runs }) => {
+    let original = first;
+    return runs.map(({ device, sector, count }) => {
+      const row = [`${original}`, `${count}`, device, `${sector}`];
+      original += count;
+      return row;
+    });
+  });
+  return table(
+    [
+      { title: 'original', align: 'right' },
+      { title: 'count', align: 'right' },
+      { title: 'is on' },
+      { title: 'sector', align: 'right' },
+    ],
+    rows,
+  );
+}
+
+/** One of the `lookups` of dmremap.remap-lookup/1 (docs/remap-lookup.schema.json). */
+const toJson = ({ first, count, runs }: Found) => ({
+  original: `${first}`,
+  count: `${count}`,
+  runs: runs.map((run) => ({ device: run.device, sector: `${run.sector}`, count: `${run.count}` })),
+});

@@ -1,0 +1,99 @@
+// Room: cli. `dmremap remap remove`: remaps taken out, all of them in one commit or none. It moves no data.
+import { geometries } from '../format/geometry.js';
+import { refuseDataInMetadata } from '../store/admission.js';
+import type { RemapTable } from '../store/remap-table.js';
+import { copiesText, listOf, pick } from '../store/words.js';
+import { type Args, notEmpty, UsageError } from './args.js';
+import { backupChoice } from './backup.js';
+import { type Changed, changeOptions, changeTable } from './change-table.js';
+import { type Command, print } from './command.js';
+import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
+import type { Context } from './context.js';
+import { jsonText } from './escape.js';
+import { copyOption, timeoutOption, wholeNumber } from './numbers.js';
+import { withSpare } from './spare.js';
+import { table } from './text.js';
+
+const name = 'remap remove';
+
+interface Removed {
+  readonly remaps: readonly { readonly original: string; readonly spare: string }[];
+  /** Spare sectors that nothing uses any more: those of earlier duplicates are among them. */
+  readonly freed: readonly string[];
+}
+
+export const remapRemoveCommand: Command = {
+  name,
+  operands: 'SPARE ORIGINAL...',
+  summary: 'take remaps out of a spare, all in one commit or none',
+  about: [
+    'ORIGINAL is a 512-byte sector of the main device that is remapped. The data is NOT copied back: from then on these',
+    'sectors are those of the main device again, with what is there. Copy what you need before. What the commit',
+    'overwrites is saved before, and the way to undo it is told.',
+  ],
+  options: changeOptions,
+  async run(context, args) {
+    const { path, originals } = operandsOf(args);
+    copyOption(args, name);
+    backupChoice(args, name);
+    timeoutOption(args, name);
+    const allowed = args.flags.has('allow-data-in-metadata');
+    return withSpare(context, args, path, name, async (spare) => {
+      const removed = await changeTable(context, args, spare, { command: name }, (remaps) => {
+        //  The commit looks at what is left; the data of what goes would be overwritten just the same.
+        if (!allowed) refuseDataInMetadata([...remaps], geometries.driver);
+        return removeAll(remaps, originals);
+      });
+      return tell(context, args, path, removed);
+    });
+  },
+};
+
+function operandsOf({ operands }: Args): { path: string; originals: readonly bigint[] } {
+  const [path, ...rest] = operands;
+  if (path === undefined) throw new UsageError('SPARE is missing', name);
+  if (rest.length === 0) throw new UsageError('ORIGINAL is missing', name);
+  const originals = rest.map((text) => wholeNumber(text, 'ORIGINAL', name));
+  return { path: notEmpty(path, 'SPARE', name), originals };
+}
+
+function removeAll(remaps: RemapTable, originals: readonly bigint[]): Removed {
+  const before = [...remaps];
+  const removed = originals.map((original) => remaps.remove(original));
+  const used = new Set(Array.from(remaps, ({ spareSector }) => spareSector));
+  const gone = before.filter(({ originalSector }) => originals.includes(originalSector));
+  const freed = new Set(gone.map(({ spareSector }) => spareSector).filter((sector) => !used.has(sector)));
+  return {
+    remaps: removed.map(({ originalSector, spareSector }) => ({
+      original: `${originalSector}`,
+      spare: `${spareSector}`,
+    })),
+    freed: [...freed].sort((a, b) => (a < b ? -1 : 1)).map(String),
+  };
+}
+
+function tell(context: Context, args: Args, path: string, removed: Changed<Removed>): number {
+  const { result, commit, backup, report, status } = removed;
+  const { remaps, freed } = result;
+  if (args.flags.has('json')) {
+    const document = { ...toCommitJson(commit, report), removed: remaps, freed, backup };
+    context.stdout.write(jsonText({ schema: 'dmremap.remap-remove/1', path, ...document }));
+  } else {
+    const sectors =
+      freed.length > 0 ? `spare ${pick(freed.length, 'sector', 'sectors')} ${listOf(freed)}` : '';
+    print(context, [
+      `committed sequence ${commit.sequence} to ${copiesText(writtenCopies(commit))}`,
+      ...table(
+        [
+          { title: 'original', align: 'right' },
+          { title: 'was on spare', align: 'right' },
+        ],
+        remaps.map(({ original, spare }) => [original, spare]),
+      ),
+      freed.length > 0 ? `free again: ${sectors}` : 'no spare sector became free: other remaps use them',
+      'the data was not copied back: these sectors are those of the main device again',
+      ...commitEnd(commit, report),
+    ]);
+  }
+  return status | statusOfCommit(commit, report);
+}

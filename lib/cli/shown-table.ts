@@ -1,0 +1,31 @@
+// Room: cli. The table of a spare for commands that only read: the elected one, or that of the copy which is named.
+import { DmremapError } from '../base/errors.js';
+import type { ValidSlot } from '../store/copies.js';
+import type { Report } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
+import type { Args } from './args.js';
+import type { Context } from './context.js';
+import { ambiguityClauses } from './election-text.js';
+import { escapeMessage } from './escape.js';
+import { copyOption } from './numbers.js';
+
+/** Reads it. Warns where another table could be the right one; fails where there is none. */
+export async function readTable(
+  context: Context,
+  args: Args,
+  path: string,
+  command: string,
+): Promise<{ readonly report: Report; readonly shown: ValidSlot }> {
+  const copy = copyOption(args, command);
+  const report = await examineDevice(path, { now: context.now(), copy, signal: context.signal });
+  const { shown, ambiguities } = report;
+  if (shown === null) {
+    const reasons = report.activation.reasons.join(' ');
+    throw new DmremapError('ERR_NO_METADATA', `${path}: there is no table. ${reasons}`.trim());
+  }
+  if (ambiguities.length > 0 && copy === undefined) {
+    const text = `${path}: ${ambiguityClauses(report).join('; ')}: this is copy ${shown.copy}, --copy N takes another`;
+    context.stderr.write(`dmremap: warning: ${escapeMessage(text)}\n`);
+  }
+  return { report, shown };
+}

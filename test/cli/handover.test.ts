@@ -1,0 +1,166 @@
+// `dmremap handover`: sequence 1 on every copy, for the kernel module.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MemoryDevice } from '../../lib/device/memory-device.js';
+import { slotBytes } from '../../lib/format/structure.js';
+import { blankSlot, drawnNow } from '../support/disk.js';
+import { drawDisk } from '../support/draw.js';
+import { scratchFolder } from '../support/scratch.js';
+import { SpyDevice } from '../support/spy-device.js';
+import { backupsIn, dmremap, documentOf, goldenFile, stateOf, undo } from './harness.js';
+
+const scratch = scratchFolder();
+let folder = '';
+let count = 0;
+beforeEach(() => {
+  count += 1;
+  folder = join(scratch, `${count}`);
+  mkdirSync(folder);
+});
+
+const drawnBytes = (disk: string): Buffer => {
+  const slots = drawDisk(disk).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
+  return Buffer.concat([...slots, new Uint8Array(4 * 2 ** 20 - 655_360)]);
+};
+
+function drawnFile(disk: string): string {
+  const path = join(folder, 'spare.img');
+  writeFileSync(path, drawnBytes(disk));
+  return path;
+}
+
+test('rewrites every copy with sequence 1; check has no note left; the second run writes nothing', async () => {
+  const path = drawnFile('7 x - 6 7');
+  const before = stateOf(path);
+  const done = await dmremap(folder, ['handover', path]);
+  expect(done.status).toBe(0);
+  expect(done.stdout.replaceAll(`${folder}/`, '')).toMatchInlineSnapshot(`
+    "handed over spare.img: 1 remap of copy 0, sequence 7 before
+      written with sequence 1: copies 0, 1, 2, 3 and 4
+      read back: copy 0 is elected by us and by the driver
+    the kernel module can take it: what it writes has sequence 2 and more
+    "
+  `);
+  const examined = documentOf((await dmremap(folder, ['examine', '--json', path])).stdout);
+  expect(examined.copies).toMatchObject(
+    [0, 1, 2, 3, 4].map((copyIndex) => ({ header: { sequence: '1', timestamp: `${drawnNow}`, copyIndex } })),
+  );
+  expect(examined.entries).toMatchObject([{ original: '7', spare: '3000' }]);
+  const checked = await dmremap(folder, ['check', path]);
+  expect(checked.status).toBe(0);
+  expect(checked.stdout).not.toMatch(/handover/i);
+
+  const after = stateOf(path);
+  const again = await dmremap(folder, ['handover', path]);
+  expect(again).toMatchObject({ status: 0, stderr: '' });
+  expect(again.stdout).toBe(
+    `${path}: every copy that fits holds sequence 1 already (1 remap): nothing was written\n`,
+  );
+  expect(stateOf(path).bytes).toBe(after.bytes);
+  expect(backupsIn(folder)).toHaveLength(1);
+
+  undo(done.stderr);
+  expect(stateOf(path).bytes).toBe(before.bytes);
+});
+
+test('its document', async () => {
+  const path = goldenFile(folder, 'u_hundred');
+  const done = await dmremap(folder, ['handover', '--json', path]);
+  expect(done.status).toBe(0);
+  expect(documentOf(done.stdout)).toMatchObject({
+    path,
+    source: { copy: 0, sequence: '2' },
+    commit: {
+      sequence: '1',
+      finds: 'old',
+      copies: [0, 1, 2, 3, 4].map((copy) => ({ copy, outcome: 'written' })),
+      degraded: [],
+      readBack: { agree: true },
+    },
+    backup: { file: backupsIn(folder)[0] },
+  });
+  const again = await dmremap(folder, ['handover', '--json', path]);
+  expect(documentOf(again.stdout)).toMatchObject({ source: { sequence: '1' }, commit: null, backup: null });
+});
+
+test('--copy-index zero writes what the module writes', async () => {
+  const path = drawnFile('7 7 7 7 7');
+  await dmremap(folder, ['handover', '--copy-index=zero', path]);
+  const { stdout } = await dmremap(folder, ['examine', '--json', path]);
+  expect(documentOf(stdout).copies).toMatchObject(
+    [0, 0, 0, 0, 0].map((copyIndex) => ({ header: { copyIndex } })),
+  );
+});
+
+describe('a refusal leaves the spare as it is, and no backup', () => {
+  const cases: readonly [what: string, disk: string, status: number, code: string, says: string][] = [
+    ['nothing there', '- - - - -', 8, 'ERR_NO_METADATA', 'there is no table to hand over'],
+    ['a regression', '9 9 2r 2r 2r', 12, 'ERR_METADATA_AMBIGUOUS', 'dmremap repair --apply --copy N '],
+    ['a fork', '7 7 7f 7 7', 12, 'ERR_METADATA_AMBIGUOUS', 'choose one first with'],
+  ];
+  test.each(cases)('%s', async (_, disk, status, code, says) => {
+    const path = drawnFile(disk);
+    const before = stateOf(path);
+    const refused = await dmremap(folder, ['handover', path]);
+    expect(refused).toMatchObject({ status, stdout: '' });
+    expect(refused.stderr).toContain(`(${code})`);
+    expect(refused.stderr).toContain(says);
+    expect(refused.stderr).toMatch(/ {2}nothing was written\n$/);
+    expect(stateOf(path)).toEqual(before);
+    expect(backupsIn(folder)).toEqual([]);
+  });
+
+  test('data inside the metadata region', async () => {
+    const path = goldenFile(folder, 'real_autoremap');
+    const now = () => 1_795_400_000n as never;
+    const before = stateOf(path);
+    const refused = await dmremap(folder, ['handover', path], { now });
+    expect(refused).toMatchObject({ status: 8, stdout: '' });
+    expect(refused.stderr).toContain('(ERR_DATA_IN_METADATA)\n  --allow-data-in-metadata');
+    expect(stateOf(path)).toEqual(before);
+    expect(backupsIn(folder)).toEqual([]);
+    const forced = await dmremap(folder, ['handover', '--allow-data-in-metadata', path], { now });
+    expect(forced.status).toBe(0);
+  });
+
+  test('one copy only', async () => {
+    const path = drawnFile('7 - - - -');
+    writeFileSync(path, drawnBytes('7 - - - -').subarray(0, slotBytes));
+    expect(await dmremap(folder, ['handover', path])).toMatchObject({
+      status: 8,
+      stderr: expect.stringContaining('(ERR_SINGLE_COPY)\n  --allow-single-copy writes all the same\n'),
+    });
+    expect((await dmremap(folder, ['handover', '--allow-single-copy', path])).status).toBe(0);
+  });
+
+  test('a copy that cannot be read, with the command that helps', async () => {
+    class WornDevice extends MemoryDevice {
+      protected override transfer(step: Parameters<MemoryDevice['transfer']>[0]) {
+        if (step.kind === 'read' && step.offset === BigInt(slotBytes)) {
+          return { outcome: 'unknown', error: 5 } as const;
+        }
+        return super.transfer(step);
+      }
+    }
+    const device = new WornDevice(drawnBytes('7 7 7 7 7'));
+    const refused = await dmremap(folder, ['handover', '/dev/spare'], { openDevice: async () => device });
+    expect(refused).toMatchObject({ status: 8, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /^dmremap: \/dev\/spare: copy 1 cannot be read \(EIO\).* \(ERR_IO\)\n {2}dmremap repair --apply --rewrite-unreadable \/dev\/spare rewrites it/,
+    );
+  });
+});
+
+test('a write error ends it, and a reader finds the elected table', async () => {
+  const spy = new SpyDevice(new MemoryDevice(drawnBytes('7 7 6 7 7')));
+  spy.faults.push({ offset: BigInt(2 * slotBytes), errno: 'EIO' });
+  const failed = await dmremap(folder, ['handover', '--no-backup', '/dev/spare'], {
+    openDevice: async () => spy,
+  });
+  expect(failed).toMatchObject({ status: 8, stdout: '' });
+  expect(failed.stderr).toMatch(/a reader finds the elected table \(ERR_COMMIT_PARTIAL\)\n/);
+  expect(failed.stderr).toContain(
+    'a reader would find now: the elected table; the same command again goes on\n',
+  );
+});
