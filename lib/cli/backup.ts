@@ -65,8 +65,8 @@ async function save(
   unreadable: readonly number[],
 ): Promise<Backup | null> {
   const { region, parts } = await readRegion(spare, unreadable);
-  if (region.every((byte) => byte === 0)) return null;
   const named = args.values.get('backup');
+  if (named === undefined && region.every((byte) => byte === 0)) return null;
   const file =
     named === undefined ? writeToDefaultPlace(context, spare.path, report, region) : absolute(context, named);
   if (named !== undefined) writeBackup(file, region);

@@ -1,10 +1,7 @@
 #!/usr/bin/env node
 // Room: cli. The only file that touches the process: it makes the context, turns signals into an abort, and exits.
-import { clockSeconds } from '../base/units.js';
-import { openDevice } from '../device/io-uring-device.js';
 import type { Sink } from './context.js';
 import { exitBits } from './exit-status.js';
-import { run } from './run.js';
 
 interface Output {
   readonly sink: Sink;
@@ -40,6 +37,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     controller.abort(new Error(signal));
   });
 }
+
+//  Only now: a signal that comes while these are loaded must be a cancellation too.
+const [{ clockSeconds }, { openDevice }, { run }] = await Promise.all([
+  import('../base/units.js'),
+  import('../device/io-uring-device.js'),
+  import('./run.js'),
+]);
 
 const stdout = output(process.stdout);
 const stderr = output(process.stderr);

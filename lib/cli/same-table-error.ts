@@ -5,8 +5,7 @@ import { CommitError } from '../store/commit-report.js';
 export class SameTableError extends CommitError {
   constructor(error: CommitError) {
     const { code, message, cause, errno, sequence, copies, finds, drained } = error;
-    const text = message.replace(/finds the old table$/, 'finds the elected table');
-    super(code, text, { cause, errno, sequence, copies, finds, drained });
+    super(code, message, { cause, errno, sequence, copies, finds, drained });
   }
 }
 

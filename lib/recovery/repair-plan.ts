@@ -83,7 +83,19 @@ export function planRepair(report: Report, options: RepairOptions = {}): RepairP
       ),
     };
   }
-  if (outranked.length > 0 && left.length === 0) return plan('commit', ...outranked);
+  if (writes.length > 0 || outranked.length > 0) {
+    const usable = report.copies.filter(({ slot }) => slot.state !== 'absent').length;
+    if (usable === 1 && !options.allowUnsafe) {
+      const reason = 'Only one copy fits: a crash while it is written could leave none.';
+      return refused('ERR_SINGLE_COPY', reason, source);
+    }
+  }
+  if (outranked.length > 0 && left.length === 0) {
+    // A commit leaves alone what cannot be read.
+    const committed = plan('commit', ...outranked);
+    const readable = (copy: number) => !bad.some((one) => one.copy === copy && one.kind === 'unreadable');
+    return { ...committed, writes: committed.writes.filter(({ copy }) => readable(copy)) };
+  }
   if (writes.length === 0 && outranked.length === 0) {
     return plan(
       'nothing',
@@ -91,16 +103,8 @@ export function planRepair(report: Report, options: RepairOptions = {}): RepairP
     );
   }
   if (left.length > 0) {
-    const reason = `${sentence(copiesText(left.map(({ copy }) => copy)) + ' cannot be read')} That could be newer than all others.`;
+    const reason = `${sentence(`${copiesText(left.map(({ copy }) => copy))} cannot be read`)} What is there could be newer than all others.`;
     return refused('ERR_IO', reason, source);
-  }
-  const usable = report.copies.filter(({ slot }) => slot.state !== 'absent').length;
-  if (usable === 1 && !options.allowUnsafe) {
-    return refused(
-      'ERR_SINGLE_COPY',
-      'Only one copy fits: a crash while it is written could leave none.',
-      source,
-    );
   }
   return plan(
     'rewrite',

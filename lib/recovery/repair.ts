@@ -83,11 +83,13 @@ async function commitTable(
   signal: AbortSignal,
   unclaim: (() => void) | undefined,
 ): Promise<CommitReport> {
-  const { geometry, now, allowUnsafe, allowDataInMetadata } = options;
+  const { geometry, now, allowUnsafe, allowDataInMetadata, rewriteUnreadable } = options;
   unclaim?.();
   const store = await MetadataStore.open(device, {
     mode: 'write',
     copy: plan.source?.copy,
+    // The commit leaves such a copy alone: what is rewritten by force is another repair's, with the same table.
+    allowUnreadable: rewriteUnreadable,
     geometry,
     now,
     signal,

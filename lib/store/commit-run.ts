@@ -58,11 +58,14 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes, job.sameTable ?? false);
   const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, before));
 
+  // What could not be read may be bad anywhere: only a write of all of it heals it.
+  const unreadable = ledger.copiesOf('unreadable');
+  const isWhole = (copy: number) => job.fresh || unreadable.includes(copy);
   const result = await writeCopies({
     device,
     order,
     offsetOf: ledger.offsetOf,
-    bytesOf: (copy) => imageOf(copy).subarray(0, job.fresh ? slotBytes : updateBytes),
+    bytesOf: (copy) => imageOf(copy).subarray(0, isWhole(copy) ? slotBytes : updateBytes),
     stopAtError: job.stopAtError ?? false,
     signal,
   });
@@ -79,7 +82,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   if (stopped !== undefined) {
     // Only what this commit has left in flight: another copy may wait for another commit's write.
     void result.drained.then(() => ledger.drained(inFlight));
-    throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds)}`, {
+    throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds, job.sameTable)}`, {
       cause: stopped.cause,
       errno: stopped.errno,
       sequence,
@@ -93,7 +96,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const durable = copies.filter(({ outcome }) => outcome === 'written').length;
   if (durable < (job.required ?? Math.min(2, order.length))) {
     const why = failed?.message ?? 'too few copies could be written';
-    throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds)}`, {
+    throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds, job.sameTable)}`, {
       cause: failed,
       errno: failed?.errno,
       sequence,
@@ -127,7 +130,7 @@ function withLeftOut(
   });
 }
 
-function sentence(copies: readonly CopyOutcome[], finds: CommitReport['finds']): string {
+function sentence(copies: readonly CopyOutcome[], finds: CommitReport['finds'], sameTable = false): string {
   const list = (outcome: CopyOutcome['outcome']) =>
     copies.filter((copy) => copy.outcome === outcome && copy.reason !== 'absent').map(({ copy }) => copy);
   const parts = (['written', 'unknown', 'untouched'] as const)
@@ -135,7 +138,7 @@ function sentence(copies: readonly CopyOutcome[], finds: CommitReport['finds']):
     .filter(({ numbers }) => numbers.length > 0)
     .map(({ outcome, numbers }) => `${outcome}: ${numbers.join(' ')}`);
   const found = {
-    old: 'the old table',
+    old: sameTable ? 'the elected table' : 'the old table',
     new: 'the new table',
     either: 'the old or the new table',
     other: 'the new table, the named one, or what won before',

@@ -257,7 +257,7 @@ describe('a refusal', () => {
     const planned = await dmremap(folder, ['repair', '--json', path]);
     expect(planned.status).toBe(4);
     expect(documentOf(planned.stdout)).toMatchObject({
-      mode: 'commit',
+      mode: 'refused',
       refusal: { code: 'ERR_SINGLE_COPY' },
     });
     expect((await dmremap(folder, ['repair', '--apply', path])).status).toBe(8);

@@ -142,6 +142,22 @@ describe.skipIf(noRoot !== undefined)(noRoot ?? 'opening, as root', () => {
     });
   });
 
+  it('refuses swap space, and says that it is', () => {
+    const loop = loopDevice(zeroFile(join(folder, 'swap'), 8 * mebibyte));
+    const code = `import { openDevice } from ${JSON.stringify(library)};
+      const tell = ({ code, message }) => console.log(JSON.stringify({ code, message }));
+      await openDevice('${loop.path}', { mode: 'write' }).then(tell, tell);`;
+    const command = `set -e; mkswap -q ${loop.path}; swapon ${loop.path}; trap 'swapoff ${loop.path}' EXIT
+      "$NODE" --input-type=module -e "$SCRIPT"`;
+    const env = { ...process.env, NODE: process.execPath, SCRIPT: code };
+    const { stdout } = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
+    loop.detach();
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 'ERR_DEVICE_BUSY',
+      message: expect.stringContaining('swap'),
+    });
+  });
+
   it('refuses a device that somebody else holds exclusively', async () => {
     const loop = loopDevice(zeroFile(join(folder, 'held'), mebibyte));
     const holder = await openDevice(loop.path, { mode: 'write' });

@@ -238,6 +238,19 @@ describe.each(scenarios)('$name', (scenario) => {
     }
   });
 
+  it('writes nothing after a flush that failed', async () => {
+    const { flush } = await counted();
+    expect(flush).toBeGreaterThan(0);
+    for (const fault of [readFaults[0], readFaults[2]] as const) {
+      const device = make();
+      device.lay(fault as Fault, { on: 'flush', nth: 1 });
+      const outcome = await attempt(scenario, device);
+      expect(outcome.error).toMatchObject({ outcome: 'unknown' });
+      expect(device.count.write).toBe(0);
+      expect(Buffer.compare(device.bytes, start)).toBe(0);
+    }
+  });
+
   it('writes nothing wrong after a fault of a read', async () => {
     const { read } = await counted();
     for (let nth = 1; nth <= read; nth++) {
