@@ -78,6 +78,10 @@ describe('a process', () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(child.stdout, 'data');
+      await expect(openDevice(path, { mode: 'write' })).rejects.toMatchObject({
+        code: 'ERR_DEVICE_BUSY',
+        message: expect.stringContaining('another process holds its lock'),
+      });
       const exit = once(child, 'exit');
       child.kill(signal);
       expect(await exit).toEqual([null, signal]);

@@ -1,12 +1,10 @@
 // Eight workers with a store each, ended in the middle of their commits: the process lives on, every spare has one table
-// for both elections, and can be written again. And a store that is opened, used and closed leaves nothing behind.
+// for both elections, and can be written again.
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { nativeUsage } from '../../lib/device/native.js';
 import { examineDevice } from '../../lib/store/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
@@ -43,22 +41,4 @@ it('eight workers are ended with commits under way, and every spare is whole', a
       await store.close();
     }
   }
-});
-
-it('opening, committing and closing again and again leaves no descriptor, no operation and no memory', async () => {
-  const path = zeroFile(join(folder, 'spare'), 4 * 1024 * 1024);
-  await (await MetadataStore.create(path, { mainSectors: 1000n })).close();
-  const cycle = async (rounds: number) => {
-    for (let round = 0; round < rounds; round++) {
-      const store = await MetadataStore.open(path, { mode: 'write' });
-      await store.commit();
-      expect(await store.close()).toEqual({ leftInFlight: 0, released: true });
-    }
-  };
-  const descriptors = () => readdirSync('/proc/self/fd').length;
-  await cycle(100);
-  const before = descriptors();
-  await cycle(900);
-  expect(descriptors()).toBe(before);
-  expect(nativeUsage()).toEqual({ operations: 0, inFlight: 0, requests: 0, slabPages: 0 });
 });
