@@ -7,6 +7,7 @@
         "native/blocking_job.cc",
         "native/block_device.cc",
         "native/engine.cc",
+        "native/environment.cc",
         "native/op_table.cc",
         "native/request.cc",
         "native/ring.cc",

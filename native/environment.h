@@ -1,0 +1,65 @@
+// One Environment per Node environment (main thread or worker), created at the first open: it owns the engine
+// and the jobs' mailbox, and tells JavaScript what has happened through one handler, in one call per wake-up.
+//
+// Teardown: an asynchronous cleanup hook, because uv handles close only on a later turn of the loop. A
+// synchronous hook crashes (the .node is unloaded before the callback), none at all aborts the process, and
+// one that is never removed hangs worker.terminate() (io spec 1.4). Node runs the loop once more before it
+// calls the hook, and a worker can be terminated in the middle of any call: then no JavaScript can run, and
+// what cannot be told is dropped (NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS; without it the process aborts).
+// Linked with -z nodelete, so a stuck thread never returns into code that is gone.
+#ifndef DMREMAP_NATIVE_ENVIRONMENT_H_
+#define DMREMAP_NATIVE_ENVIRONMENT_H_
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "block_device.h"
+#include "blocking_job.h"
+#include "engine.h"
+
+namespace dmremap {
+
+enum class EventKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
+
+// An open or a close that has come back and waits to be told.
+struct JobResult {
+  uint32_t id = 0;
+  EventKind kind = EventKind::kOpened;
+  OpenedDevice opened;
+  int error = 0;  // Of a close or an allocation.
+};
+
+class Environment {
+ public:
+  static Environment* Create(Napi::Env env, Napi::Function handler, const char** step, int* error);
+
+  Engine& engine() { return *engine_; }
+  Mailbox& mailbox() { return *mailbox_; }
+  void Push(JobResult result) { job_results_.push_back(std::move(result)); }
+  // Everything that is to be told, as one flat array: id, kind, payload, id, kind, payload, ...
+  Napi::Value TakeEvents(Napi::Env env);
+  uint32_t NextDeviceId() { return ++last_device_; }
+
+ private:
+  explicit Environment(napi_env env) : env_(env) {}
+  static void OnNotify(void* self) { static_cast<Environment*>(self)->Notify(); }
+  void Notify();
+  static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);
+  static void OnPartStopped(void* self);
+
+  Napi::Env env_;
+  Napi::FunctionReference handler_;
+  std::unique_ptr<Napi::AsyncContext> async_context_;
+  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::vector<JobResult> job_results_;
+  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  int running_parts_ = 0;
+  uint32_t last_device_ = 0;
+};
+
+}  // namespace dmremap
+
+#endif  // DMREMAP_NATIVE_ENVIRONMENT_H_
