@@ -43,6 +43,15 @@ describe('a write that was given up', () => {
     expectBytes(device.bytes.subarray(0, 4096), block(1));
   });
 
+  it('by a deadline is a TimeoutError, while the device hangs', async () => {
+    const device = new MemoryDevice(1024 * 1024);
+    device.stall();
+    const writing = device.write(at(0), block(1), { timeoutMs: 5 });
+    const error = { name: 'TimeoutError', code: 'ERR_TIMEOUT', outcome: 'unknown' };
+    await expect(writing).rejects.toMatchObject(error);
+    device.resume();
+  });
+
   it('refuses the next write to its range, and no other', async () => {
     const { device } = await withGhost();
     for (const offset of [0, 512, 3584]) {
