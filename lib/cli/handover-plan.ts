@@ -2,10 +2,11 @@
 // refusal leaves no backup behind. `handover` itself asks again.
 import { DmremapError } from '../base/errors.js';
 import { geometries } from '../format/geometry.js';
+import { handoverDoubts } from '../recovery/handover-doubts.js';
 import { refuseDataInMetadata } from '../store/admission.js';
-import { type ValidSlot, validCopies } from '../store/copies.js';
+import type { ValidSlot } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
-import { sameButIndex, sameTable } from '../store/table.js';
+import { sameButIndex } from '../store/table.js';
 import { ambiguousError } from './ambiguity.js';
 import { commandLine } from './escape.js';
 import { ExplainedError } from './failure.js';
@@ -19,16 +20,15 @@ export function handoverSource(
   report: Report,
   options: { readonly allowUnsafe: boolean; readonly allowDataInMetadata: boolean },
 ): ValidSlot {
-  const { shown, copies, ambiguities, activation } = report;
+  const { shown, copies, activation } = report;
   if (shown === null) {
     const message = `${path}: there is no table to hand over. ${activation.reasons.join(' ')}`;
     throw new DmremapError('ERR_NO_METADATA', message.trim());
   }
-  // What an interrupted handover leaves is a regression of one table: it can go on.
-  const differ = validCopies(copies).some(({ slot }) => !sameTable(slot.bytes, shown.slot.bytes));
-  if (differ && ambiguities.length > 0) {
+  const ambiguities = handoverDoubts(report, shown);
+  if (ambiguities.length > 0) {
     throw ambiguousError(
-      report,
+      { ...report, ambiguities },
       `${path}: `,
       `choose one first with ${commandLine('repair --apply --copy N', path)}`,
     );

@@ -19,10 +19,11 @@ import { claimDevice } from '../store/device-claims.js';
 import type { Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { SlotLedger } from '../store/slot-ledger.js';
-import type { StoreOptions } from '../store/store-options.js';
+import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
 import { sameButIndex, sameTable } from '../store/table.js';
 import { withTarget } from '../store/target.js';
 import { copiesText } from '../store/words.js';
+import { handoverDoubts } from './handover-doubts.js';
 import { readBack } from './read-back.js';
 
 export interface HandoverOptions extends Omit<StoreOptions, 'spacing'> {
@@ -54,6 +55,7 @@ export function handover(
   options: HandoverOptions = {},
 ): Cancellable<HandoverReport> {
   return cancellableAsync(options, async (signal) => {
+    checkStoreOptions(options);
     const { geometry = 'driver', direct, window } = options;
     const open = { mode: 'write', direct, window } as const;
     return withTarget(target, { ...open, signal, keep: false }, async (device) => {
@@ -110,24 +112,31 @@ async function handOver(
   if (strangers.length > 0) {
     first = await write(before, strangers);
     between = await readBack(first, look);
-    refuseLies(between, strangers, first);
+    refuseLies(between, strangers, first, 'the elected table is untouched');
   }
   const second = await write(between, holders);
   const commit = first === undefined ? second : merged(first, second);
-  return { before, commit, after: await readBack(commit, look) };
+  const after = await readBack(commit, look);
+  refuseLies(
+    after,
+    [...strangers, ...holders],
+    commit,
+    'the old sequence can still win, with the same table',
+  );
+  return { before, commit, after };
 }
 
 const numberOf = ({ copy }: SlotCopy): number => copy;
 
 /** A write that was lost although it was acknowledged leaves a copy that would win over sequence 1. */
-function refuseLies(report: Report, written: readonly number[], commit: CommitReport): void {
+function refuseLies(report: Report, written: readonly number[], commit: CommitReport, so: string): void {
   const lies = written.filter((copy) => {
     const slot = report.copies[copy]?.slot;
     return slot?.state !== 'valid' || slot.header.sequenceNumber !== handedOver;
   });
   if (lies.length === 0) return;
   const { copies, finds } = commit;
-  const message = `${copiesText(lies)} read back otherwise than written; the elected table is untouched`;
+  const message = `${copiesText(lies)} read back otherwise than written; ${so}`;
   const drained = Promise.resolve({ copies, finds });
   throw new CommitError('ERR_COMMIT_PARTIAL', message, { sequence: commit.sequence, copies, finds, drained });
 }
@@ -145,11 +154,9 @@ function admit(path: string, report: Report, options: HandoverOptions): ValidSlo
     const why = report.activation.reasons.join(' ');
     throw new DmremapError('ERR_NO_METADATA', `${path}: no copy can be used. ${why}`.trim());
   }
-  // A handover that was interrupted leaves a regression with one table: it can go on.
-  const tables = copies.filter(({ slot }) => slot.state === 'valid') as ValidSlot[];
-  const differ = tables.some(({ slot }) => !sameTable(slot.bytes, shown.slot.bytes));
-  if (differ && report.ambiguities.length > 0) {
-    throw new DmremapError('ERR_METADATA_AMBIGUOUS', `${path}: ${ambiguityText(report)}`);
+  const ambiguities = handoverDoubts(report, shown);
+  if (ambiguities.length > 0) {
+    throw new DmremapError('ERR_METADATA_AMBIGUOUS', `${path}: ${ambiguityText({ ...report, ambiguities })}`);
   }
   refuseUnreadable(path, report);
   const usable = copies.filter(({ slot }) => slot.state !== 'absent').length;

@@ -8,6 +8,7 @@ import { nextSequenceBase } from '../store/election.js';
 import type { Report, ReportCopy } from '../store/examine.js';
 import { sameButIndex } from '../store/table.js';
 import { copiesText, damageText, listOf, sentence } from '../store/words.js';
+import { handoverDoubts } from './handover-doubts.js';
 
 export interface RepairOptions {
   /** The copy whose table is to be brought to all others, where more than one could be the right one. */
@@ -50,13 +51,20 @@ export function planRepair(report: Report, options: RepairOptions = {}): RepairP
   );
   if (ours === undefined) {
     const code = options.copy === undefined ? 'ERR_NO_METADATA' : 'ERR_COPY_NOT_VALID';
-    return refused(code, 'No copy can be used: there is nothing to repair from.', null);
+    const reason =
+      options.copy === undefined
+        ? 'No copy can be used: there is nothing to repair from.'
+        : `Copy ${options.copy} was named, and it is not valid.`;
+    return refused(code, reason, null);
   }
   const source = { copy: ours.copy, sequence: ours.slot.header.sequenceNumber };
   const index = commonIndex(report, ours);
   const bad = report.copies.flatMap((copy) => differenceOf(copy, ours, index));
   const left = bad.filter(({ kind }) => kind === 'unreadable' && !options.rewriteUnreadable);
-  const writes = inOrder(bad.filter((one) => !left.includes(one)));
+  const writes = inOrder(
+    bad.filter((one) => !left.includes(one)),
+    ours.copy,
+  );
   const plan = (mode: RepairPlan['mode'], ...reasons: string[]): RepairPlan => ({
     mode,
     reasons,
@@ -78,7 +86,9 @@ export function planRepair(report: Report, options: RepairOptions = {}): RepairP
     return {
       ...refused(
         'ERR_METADATA_AMBIGUOUS',
-        outranked[0] ?? 'More than one copy could be the right one.',
+        handoverDoubts(report, ours).length === 0
+          ? 'This is how an interrupted handover looks: run it again.'
+          : (outranked[0] ?? 'More than one copy could be the right one.'),
         source,
       ),
     };
@@ -217,5 +227,11 @@ const ranks: Readonly<Record<Kind, number>> = {
   misdirected: 4,
 };
 
-const inOrder = (differences: readonly Difference[]): Difference[] =>
-  [...differences].sort((a, b) => ranks[a.kind] - ranks[b.kind] || a.copy - b.copy);
+/** The source comes last: whatever is wrong with its number, it is the last good copy. */
+const inOrder = (differences: readonly Difference[], source: number): Difference[] =>
+  [...differences].sort(
+    (a, b) =>
+      Number(a.copy === source) - Number(b.copy === source) ||
+      ranks[a.kind] - ranks[b.kind] ||
+      a.copy - b.copy,
+  );

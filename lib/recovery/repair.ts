@@ -14,7 +14,7 @@ import type { Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import { SlotLedger } from '../store/slot-ledger.js';
-import type { StoreOptions } from '../store/store-options.js';
+import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
 import { withTarget } from '../store/target.js';
 import { readBack } from './read-back.js';
 import { commonIndex, planRepair, type RepairOptions, type RepairPlan } from './repair-plan.js';
@@ -45,6 +45,7 @@ export interface RepairReport {
  */
 export function repair(target: string | Device, options: RepairRunOptions = {}): Cancellable<RepairReport> {
   return cancellableAsync(options, async (signal) => {
+    checkStoreOptions(options);
     const { apply = false, geometry = 'driver', direct, window } = options;
     const now = options.now ?? clockSeconds;
     const mode = apply ? 'write' : 'read';
@@ -119,7 +120,12 @@ async function rewrite(
     metadata,
     indexOf: (number) => common ?? number,
     fresh: false,
-    order: plan.writes.map((write) => ({ copy: write.copy, disarm: write.disarm, last: false })),
+    // The source is the last good copy: it is among them where only its number is wrong.
+    order: plan.writes.map((write) => ({
+      copy: write.copy,
+      disarm: write.disarm,
+      last: write.copy === source.copy,
+    })),
     sameTable: true,
     required: 0,
     signal,

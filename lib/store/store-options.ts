@@ -4,6 +4,7 @@ import { argumentError } from '../base/errors.js';
 import { type UnixSeconds, u64Max } from '../base/units.js';
 import type { OpenDeviceOptions } from '../device/io-uring-device.js';
 import type { GeometryName } from '../format/geometry.js';
+import { copyCount } from '../format/structure.js';
 
 export interface StoreOptions extends CancelOptions, Pick<OpenDeviceOptions, 'direct' | 'window'> {
   /** Default `driver`: where the kernel module looks. */
@@ -55,7 +56,10 @@ export function checkStoreOptions(options: StoreOptions): void {
     if (value === undefined || allowed.includes(value)) return;
     throw argumentError('ERR_INVALID_ARG_VALUE', `${name} must be one of ${allowed.join(', ')}`);
   };
-  const { mode } = options as OpenStoreOptions;
+  const { mode, copy } = options as OpenStoreOptions;
+  if (copy !== undefined && !(Number.isInteger(copy) && copy >= 0 && copy < copyCount)) {
+    throw argumentError('ERR_OUT_OF_RANGE', `copies are numbered 0 to ${copyCount - 1}, not ${String(copy)}`);
+  }
   oneOf('mode', mode, ['read', 'write']);
   oneOf('geometry', options.geometry, ['driver', 'documented']);
   oneOf('copyIndex', options.copyIndex, ['own', 'zero']);

@@ -57,9 +57,7 @@ export function fromTableJson(
   if (!Array.isArray(entries)) throw invalid('entries', 'must be a list');
   if (entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
   const table = new RemapTable({ ...options, mainSectors, spareSectors });
-  entries.forEach((entry: unknown, index) => {
-    table.insert(entryOf(`entries[${index}]`, entry));
-  });
+  for (const [index, entry] of entries.entries()) table.insert(entryOf(`entries[${index}]`, entry));
   return table;
 }
 

@@ -1,5 +1,6 @@
 // Repair and handover carried out: what is on the disk afterwards.
 import { describe, expect, it } from 'vitest';
+import { LyingDevice } from '../../lib/device/lying-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
 import { handover } from '../../lib/recovery/handover.js';
@@ -157,5 +158,64 @@ describe('handover', () => {
       await expect(handover(device, { now })).rejects.toMatchObject({ code });
       expectBytes(device.bytes, before);
     }
+  });
+
+  it.each(['7 7 7 6 6', '7 6 6 . .', '7 x 6 6 -', '7 7 7 7 7', '7 1 1 - .'])(
+    'of %s goes on after a power cut at any write, and ends with one table everywhere',
+    async (disk) => {
+      const count = new LyingDevice(drawnDevice(disk).bytes);
+      await handover(count, { now });
+      for (let cut = 1; cut <= count.count.write; cut++) {
+        for (const fate of ['old', 'new', 'torn'] as const) {
+          const device = new LyingDevice(drawnDevice(disk).bytes);
+          device.cutPowerAt(cut, [fate, fate]);
+          await expect(handover(device, { now })).rejects.toMatchObject({ code: expect.any(String) });
+          const back = new MemoryDevice(device.afterPowerCut());
+          const found = await examineDevice(back, { now: drawnNow });
+          expect(found.entries[0]?.originalSector).toBe(7n);
+          await handover(back, { now });
+          const { copies, lints } = await examineDevice(back, { now: drawnNow });
+          expect(copies.every(({ slot }) => slot.state === 'absent' || slot.state === 'valid')).toBe(true);
+          expect(lints.filter(({ severity }) => severity === 'error')).toEqual([]);
+        }
+      }
+    },
+  );
+
+  it('finds a write that was lost although it was acknowledged, wherever it was', async () => {
+    for (let nth = 1; nth <= 5; nth++) {
+      const device = new LyingDevice(drawnDevice('7 7 7 6 7').bytes);
+      device.lay({ fault: 'lost' }, { on: 'write', nth });
+      await expect(handover(device, { now })).rejects.toMatchObject({
+        code: 'ERR_COMMIT_PARTIAL',
+        finds: 'old',
+      });
+    }
+  });
+});
+
+describe('arguments', () => {
+  it('that are none are refused with a code', async () => {
+    const device = drawnDevice('7 7 7 7 7');
+    for (const options of [{ geometry: 'auto' }, { copyIndex: 'banana' }]) {
+      await expect(handover(device, options as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+      });
+    }
+    for (const copy of [7, -1, 1.5, '1']) {
+      await expect(repair(device, { copy } as never)).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+    }
+  });
+
+  it('a repair of numbers alone never touches the last good copy before another is durable', async () => {
+    const image = new Uint8Array(4 * 1024 * 1024);
+    [1, 0, 3, 4, 2].forEach((copyIndex, copy) => {
+      image.set(drawSlot({ sequence: 5n, copyIndex }), copy * slotBytes);
+    });
+    const device = new LyingDevice(image);
+    device.lay({ fault: 'error', errno: 'EIO' }, { on: 'write' });
+    const { commit } = await repair(device, { now, apply: true });
+    expect(commit?.copies[0]).toMatchObject({ outcome: 'untouched' });
+    expect(device.count.write).toBe(4);
   });
 });
