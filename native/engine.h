@@ -61,9 +61,8 @@ class Engine {
   // 0, or an errno: EMFILE where kMaxFiles are open.
   int AddDevice(uint32_t id, int fd, bool async);
   std::shared_ptr<Device> FindDevice(uint32_t id) const;
-  // Gives up the descriptor: the caller closes it. No operation that is not in the kernel may be left; false
-  // if one is, or if something prepared could not be submitted yet (closing now could let the number be
-  // reused).
+  // Gives up the descriptor: the caller closes it. False while an operation is queued or prepared. Its place
+  // in the ring's table is free again when nothing in the kernel names it.
   bool ReleaseDevice(uint32_t id, int* fd);
   std::vector<int> TakeDescriptors();
 

@@ -17,7 +17,6 @@ export type UnixSeconds = bigint & Unit<'UnixSeconds'>;
 /** Nanoseconds since the epoch, as in a remap entry. */
 export type UnixNanoseconds = bigint & Unit<'UnixNanoseconds'>;
 
-export const sectorBytes = 512;
 export const u64Max = 0xffff_ffff_ffff_ffffn;
 
 export const sector = (n: bigint | number): Sector => BigInt(n) as Sector;
@@ -26,7 +25,6 @@ export const sequence = (n: bigint | number): Sequence => BigInt(n) as Sequence;
 export const unixSeconds = (n: bigint | number): UnixSeconds => BigInt(n) as UnixSeconds;
 export const unixNanoseconds = (n: bigint | number): UnixNanoseconds => BigInt(n) as UnixNanoseconds;
 
-export const byteOffsetOf = (at: Sector): ByteOffset => (at * 512n) as ByteOffset;
 /** The number of whole sectors in a size in bytes. */
 export const sectorsIn = (bytes: bigint): Sector => (bytes / 512n) as Sector;
 

@@ -8,7 +8,6 @@ import { UsageError } from './args.js';
 import type { Context } from './context.js';
 import { escapeMessage } from './escape.js';
 import { codeOf, statusOf } from './exit-status.js';
-import { SameTableError } from './same-table-error.js';
 
 /** Prints what went wrong and returns the exit status. Waits a moment for the writes of a failed commit to drain. */
 export async function reportFailure(context: Context, error: unknown): Promise<number> {
@@ -57,7 +56,7 @@ const helpHint = (command: string): string => `Try 'dmremap ${command === '' ? '
 
 async function reportCommit({ stderr, drainWaitMs }: Context, error: CommitError): Promise<void> {
   const { sequence, copies, finds } = error;
-  const words = error instanceof SameTableError ? sameTableWords : commitWords;
+  const words = error.sameTable ? sameTableWords : commitWords;
   for (const line of copyLines(copies, words)) stderr.write(`  ${line}\n`);
   stderr.write(`  a reader would find now: ${words.finds(finds, sequence)}\n`);
   if (!copies.some(({ outcome }) => outcome === 'unknown')) return;

@@ -21,7 +21,6 @@ import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { handoverSource, isHandedOver } from './handover-plan.js';
 import { choiceOption, timeoutOption } from './numbers.js';
-import { ofSameTable } from './same-table-error.js';
 import { withSpare } from './spare.js';
 import { counted } from './text.js';
 
@@ -64,8 +63,8 @@ export const handoverCommand: Command = {
       const source = handoverSource(path, before, allowed);
       if (isHandedOver(before, source)) return tell(context, args, path, { source, done: null });
       const done = await withBackup(context, args, spare, before, async (backup) => {
-        const work = handover(device, { ...allowed, copyIndex, now: context.now, ...limits() });
-        const { commit, after } = await ofSameTable(work);
+        const options = { ...allowed, copyIndex, now: context.now, ...limits() };
+        const { commit, after } = await handover(device, options);
         return commit && { commit, after, backup };
       });
       return tell(context, args, path, { source, done });

@@ -21,7 +21,6 @@ import {
   unreadableCopies,
 } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
-import { ofSameTable } from './same-table-error.js';
 import { type Spare, withSpare } from './spare.js';
 
 const name = 'repair';
@@ -107,16 +106,10 @@ async function lookAt(
   };
 }
 
-function carryOut(
-  context: Context,
-  args: Args,
-  spare: Spare,
-  { report, plan }: RepairOutlook,
-): Promise<Carried> {
+function carryOut(context: Context, args: Args, spare: Spare, { report }: RepairOutlook): Promise<Carried> {
   const write = async (backup: Backup | null): Promise<Carried> => {
     const options = { ...optionsOf(args), apply: true, now: context.now, ...spare.limits() };
-    const work = repair(spare.device, options);
-    const { commit, after } = await (plan.mode === 'rewrite' ? ofSameTable(work) : work);
+    const { commit, after } = await repair(spare.device, options);
     return { commit, after, backup };
   };
   return withBackup(context, args, spare, report, write, unreadableCopies(report));

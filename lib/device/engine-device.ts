@@ -147,11 +147,11 @@ export abstract class EngineDevice implements Device {
 
   /** Resolves when these have drained, or nobody waits any more. Keeps the process alive meanwhile. */
   async #ended(blocking: readonly Pending[], signal: AbortSignal): Promise<void> {
-    const { signal: any, unlink } = linkSignals(signal, this.closed);
+    const { signal: either, unlink } = linkSignals(signal, this.closed);
     try {
       const ended = new Promise<void>((resolve) => {
-        if (any.aborted) resolve();
-        any.addEventListener('abort', () => resolve(), { once: true });
+        if (either.aborted) resolve();
+        either.addEventListener('abort', () => resolve(), { once: true });
       });
       await Promise.race([ended, Promise.all(blocking.map((one) => one.awaitDrained()))]);
     } finally {

@@ -28,7 +28,7 @@ export interface FaultRule {
   readonly on: StepKind;
   /** Only the n-th of its kind from now on, counted from 1. Default: each. */
   readonly nth?: number | undefined;
-  /** Only what touches this range. Default: any. */
+  /** Only what touches this range. Default: the whole device. */
   readonly range?: { readonly offset: bigint; readonly length: number } | undefined;
 }
 

@@ -192,7 +192,7 @@ const codesOfErrnos: Record<string, ErrorCode> = {
   EROFS: 'ERR_DEVICE_READ_ONLY',
 };
 
-export function codeOfErrno(error: number): ErrorCode {
+function codeOfErrno(error: number): ErrorCode {
   if (error === unsettledError) return 'ERR_RANGE_UNSETTLED';
   return codesOfErrnos[errnoName(error) ?? ''] ?? 'ERR_IO';
 }

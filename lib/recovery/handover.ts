@@ -138,7 +138,13 @@ function refuseLies(report: Report, written: readonly number[], commit: CommitRe
   const { copies, finds } = commit;
   const message = `${copiesText(lies)} read back otherwise than written; ${so}`;
   const drained = Promise.resolve({ copies, finds });
-  throw new CommitError('ERR_COMMIT_PARTIAL', message, { sequence: commit.sequence, copies, finds, drained });
+  throw new CommitError('ERR_COMMIT_PARTIAL', message, {
+    sequence: commit.sequence,
+    copies,
+    finds,
+    sameTable: true,
+    drained,
+  });
 }
 
 function merged(first: CommitReport, second: CommitReport): CommitReport {

@@ -81,7 +81,7 @@ export const isForeign = ({ slot }: SlotCopy): boolean =>
   slot.state === 'damaged' && slot.damage.fault === 'foreign';
 
 /** Whether a slot holds, or where it is unreadable may hold, something that this format has written. */
-export function holdsOurs(copy: SlotCopy): boolean {
+function holdsOurs(copy: SlotCopy): boolean {
   return looksLikeOurs(copy) || (copy.slot.state === 'damaged' && copy.slot.damage.fault === 'unreadable');
 }
 

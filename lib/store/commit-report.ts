@@ -59,6 +59,8 @@ export class CommitError extends OperationError<CommitFinal> {
   readonly sequence: Sequence;
   readonly copies: readonly CopyOutcome[];
   readonly finds: Finds;
+  /** Of a repair or a handover: it writes the table that is elected already, so `old` is that table, whatever happened. */
+  readonly sameTable: boolean;
 
   constructor(
     code: ErrorCode,
@@ -69,6 +71,7 @@ export class CommitError extends OperationError<CommitFinal> {
       sequence: Sequence;
       copies: readonly CopyOutcome[];
       finds: Finds;
+      sameTable?: boolean | undefined;
       drained: Promise<CommitFinal>;
       hold?: (() => void) | undefined;
     },
@@ -78,6 +81,7 @@ export class CommitError extends OperationError<CommitFinal> {
     this.sequence = options.sequence;
     this.copies = options.copies;
     this.finds = options.finds;
+    this.sameTable = options.sameTable ?? false;
   }
 }
 

@@ -23,7 +23,7 @@ export interface CommitJob {
   /** Default: the order of overwriting of a commit. */
   readonly order?: readonly PlannedWrite[];
   /** Repair and handover write the table that is there: whatever happens, a reader finds it (`old`). */
-  readonly sameTable?: boolean;
+  readonly sameTable?: boolean | undefined;
   /** The first write error ends it: what is left may only be overwritten when all before it is durable. */
   readonly stopAtError?: boolean;
   /** How many copies must be durable in the end. Default: two, or all that there are. */
@@ -88,6 +88,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       sequence,
       copies,
       finds,
+      sameTable: job.sameTable,
       drained,
       hold: () => void stopped.drained,
     });
@@ -102,6 +103,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       sequence,
       copies,
       finds,
+      sameTable: job.sameTable,
       drained,
     });
   }

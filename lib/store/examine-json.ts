@@ -1,8 +1,10 @@
 // Room: store, pure part. A report as the document dmremap.examine/1 (cli.md, docs/examine.schema.json). Its fields
 // are a promise to scripts: one may be added, none removed or changed without another number.
+
 import type { Damage } from '../format/damage.js';
 import type { Header } from '../format/structure.js';
 import { textOf } from '../format/text.js';
+import { toEntryJson } from './entry-json.js';
 import type { Report, ReportCopy, ReportEntry } from './examine.js';
 import type { Lint } from './lint.js';
 import { hex32 } from './words.js';
@@ -91,13 +93,7 @@ const deviceJson = (header: Header) => ({
 
 const entryJson = (entry: ReportEntry) => ({
   index: entry.index,
-  original: `${entry.originalSector}`,
-  spare: `${entry.spareSector}`,
-  timestamp: `${entry.remapTimestampNs}`,
-  accessCount: entry.accessCount,
-  errorCount: entry.errorCount,
-  reason: entry.remapReason,
-  flags: entry.flags,
+  ...toEntryJson(entry),
   effective: entry.effective,
 });
 

@@ -154,7 +154,7 @@ const ghostsOf = (shown: ValidSlot | null): ReportEntry[] =>
   shown === null ? [] : shown.slot.ghosts.map(({ index, entry }) => ({ ...entry, index, effective: false }));
 
 /** Disagreement, regression and fork, in this order. Opening for writing refuses while there is one. */
-export function ambiguitiesOf(
+function ambiguitiesOf(
   copies: readonly SlotCopy[],
   driver: DriverWinner | null,
   ours: ValidSlot | null,

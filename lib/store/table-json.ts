@@ -3,6 +3,7 @@
 import { DmremapError } from '../base/errors.js';
 import { type Sector, sector, type UnixNanoseconds, u64Max, unixNanoseconds } from '../base/units.js';
 import { maxEntries, type RemapEntry } from '../format/structure.js';
+import { type EntryJson, toEntryJson } from './entry-json.js';
 import { RemapTable, type RemapTableOptions } from './remap-table.js';
 
 export const tableSchema = 'dmremap.table/1';
@@ -15,29 +16,11 @@ export interface TableJson {
   readonly entries: readonly EntryJson[];
 }
 
-export interface EntryJson {
-  readonly original: string;
-  readonly spare: string;
-  readonly timestamp: string;
-  readonly accessCount: number;
-  readonly errorCount: number;
-  readonly reason: number;
-  readonly flags: number;
-}
-
 export const toTableJson = (table: RemapTable): TableJson => ({
   schema: tableSchema,
   mainSectors: `${table.mainSectors}`,
   spareSectors: `${table.spareSectors}`,
-  entries: Array.from(table, (entry) => ({
-    original: `${entry.originalSector}`,
-    spare: `${entry.spareSector}`,
-    timestamp: `${entry.remapTimestampNs}`,
-    accessCount: entry.accessCount,
-    errorCount: entry.errorCount,
-    reason: entry.remapReason,
-    flags: entry.flags,
-  })),
+  entries: Array.from(table, toEntryJson),
 });
 
 /**

@@ -8,20 +8,8 @@ import { repair } from '../../lib/recovery/repair.js';
 import { examineDevice } from '../../lib/store/examine-device.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow, drawSlot } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
+import { drawnDevice, now, offsetOf } from '../support/spare.js';
 import { SpyDevice } from '../support/spy-device.js';
-
-const now = () => drawnNow;
-
-function drawnDevice(disk: string): MemoryDevice {
-  const image = new Uint8Array(4 * 1024 * 1024);
-  drawDisk(disk).forEach((slot, copy) => {
-    if (slot instanceof Uint8Array) image.set(slot, copy * slotBytes);
-  });
-  return new MemoryDevice(image);
-}
-
-const offsetOf = (copy: number) => BigInt(copy * slotBytes);
 
 /** The valid sequences on a device, as text; x where a copy is not valid. */
 async function sequences(device: MemoryDevice): Promise<string> {
