@@ -18,6 +18,7 @@ import {
   readHeader,
   slotBytes,
   structureBytes,
+  trailerOffset,
 } from './structure.js';
 
 /** An entry at or beyond activeRemaps that is not all zero: left behind when a table shrank (section 5). */
@@ -123,6 +124,9 @@ const isBlank = (slot: Uint8Array): boolean => Buffer.compare(zeros, slot.subarr
 
 function ghostsOf(bytes: Uint8Array<ArrayBuffer>, activeRemaps: number): Ghost[] {
   const ghosts: Ghost[] = [];
+  // As a rule there are none, and one comparison tells.
+  const behind = bytes.subarray(entriesOffset + activeRemaps * entryBytes, trailerOffset);
+  if (Buffer.compare(zeros.subarray(0, behind.length), behind) === 0) return ghosts;
   for (let index = activeRemaps; index < maxEntries; index += 1) {
     const start = entriesOffset + index * entryBytes;
     const blank =

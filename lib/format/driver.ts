@@ -23,6 +23,10 @@ export type DriverRule =
   | 'absent'
   | 'unreadable';
 
+/** Whether a timestamp is so far ahead of `now` that the module rejects the copy. */
+export const isFromFuture = (timestamp: UnixSeconds, now: UnixSeconds): boolean =>
+  timestamp > now + futureToleranceSeconds;
+
 /** The module's judgement of a slot's bytes at the clock `now`: null where it accepts. */
 export function driverVerdictOfBytes(slot: Uint8Array, now: UnixSeconds): DriverRule | null {
   const header = readHeader(slot);
@@ -31,12 +35,19 @@ export function driverVerdictOfBytes(slot: Uint8Array, now: UnixSeconds): Driver
   if (header.checksum !== structureChecksum(slot)) return 'checksum';
   if (header.activeRemaps > maxEntries) return 'count';
   if (header.healthScore > maxHealthScore) return 'health';
-  if (header.timestampSeconds > now + futureToleranceSeconds) return 'future';
+  if (isFromFuture(header.timestampSeconds, now)) return 'future';
   return null;
 }
 
-/** The module's judgement of a decoded slot at the clock `now`: null where it accepts. */
+/**
+ * The module's judgement of a decoded slot at the clock `now`: null where it accepts. Decoding looks at the same things in
+ * the same order, so what it found is not looked for again.
+ */
 export function driverVerdict(slot: DecodedSlot, now: UnixSeconds): DriverRule | null {
   if (slot.state === 'absent') return 'absent';
-  return slot.bytes === null ? 'unreadable' : driverVerdictOfBytes(slot.bytes, now);
+  if (slot.state === 'valid') return isFromFuture(slot.header.timestampSeconds, now) ? 'future' : null;
+  const { fault } = slot.damage;
+  if (fault === 'blank') return 'magic';
+  // The module knows no foreign layout: it may even accept one.
+  return fault === 'foreign' ? driverVerdictOfBytes(slot.bytes as Uint8Array, now) : fault;
 }

@@ -7,6 +7,7 @@ import { structureChecksum } from './checksum.js';
 import type { ValidCopy } from './codec.js';
 import { viewOf } from './layout.js';
 import {
+  activeRemapsOf,
   checksumOffset,
   entriesOffset,
   entryBytes,
@@ -148,13 +149,30 @@ export function encodeCopy(
   slot.set(tailOf.subarray(structureBytes), structureBytes);
   const view = viewOf(slot);
   headerLayout.write(view, 0, { ...metadata.header, copyIndex, activeRemaps: metadata.entries.length });
-  const before = Math.min(readHeader(metadata.base).activeRemaps, maxEntries);
-  if (before > metadata.entries.length) {
-    slot.fill(0, entriesOffset + metadata.entries.length * entryBytes, entriesOffset + before * entryBytes);
-  }
-  metadata.entries.forEach((entry, index) => {
-    entryLayout.write(view, entriesOffset + index * entryBytes, entry);
-  });
+  const before = activeRemapsOf(metadata.base);
+  const end = Math.max(before, metadata.entries.length);
+  slot.set(entriesBytes(metadata, 0, end), entriesOffset);
   view.setUint32(checksumOffset, structureChecksum(slot), true);
   return slot;
+}
+
+/**
+ * The bytes of the entries from `first` up to `end`. Behind the table they are those of the base, a ghost or zero, but for
+ * entries of its own that are not reached any more: these are cleared.
+ */
+export function entriesBytes(
+  { base, entries }: Metadata,
+  first: number,
+  end: number,
+): Uint8Array<ArrayBuffer> {
+  const bytes = base.slice(entriesOffset + first * entryBytes, entriesOffset + end * entryBytes);
+  const cleared = activeRemapsOf(base);
+  const view = viewOf(bytes);
+  for (let index = first; index < end; index += 1) {
+    const at = (index - first) * entryBytes;
+    const entry = entries[index];
+    if (entry !== undefined) entryLayout.write(view, at, entry);
+    else if (index < cleared) bytes.fill(0, at, at + entryBytes);
+  }
+  return bytes;
 }

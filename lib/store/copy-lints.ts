@@ -1,8 +1,9 @@
 // Room: store, pure part. What may be wrong with the copies: damage, age, order, and the clock.
 import type { Sector, UnixSeconds } from '../base/units.js';
+import { isFromFuture } from '../format/driver.js';
 import { structureBytes } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
-import { bySequence, forks, isFromFuture, regressions } from './election.js';
+import { bySequence, forks, regressions } from './election.js';
 import { type CopyLint, copyLint } from './lint.js';
 import { clausesFor, copiesText, damageText, listOf, pick, sentence } from './words.js';
 

@@ -1,8 +1,8 @@
 // Room: store, pure part. Which copy wins, by the module's rules and by ours, and what makes a win doubtful
 // (format sections 4 and 6). No I/O and no clock, so that a test can draw every disk.
 import { type Sequence, sequence, type UnixSeconds, u64Max, unixSeconds } from '../base/units.js';
-import { driverVerdict } from '../format/driver.js';
-import { futureToleranceSeconds, readHeader } from '../format/structure.js';
+import { driverVerdict, isFromFuture } from '../format/driver.js';
+import { readHeader } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 import { sameButIndex, sameTable } from './table.js';
 
@@ -61,10 +61,6 @@ export function electionsAgree(driver: DriverWinner | null, ours: ValidSlot | nu
   if (driver === null || ours === null) return driver === ours;
   return driver.copy === ours.copy || sameTable(driver.bytes, ours.slot.bytes);
 }
-
-/** Whether a timestamp is so far ahead of `now` that the module rejects the copy. */
-export const isFromFuture = (timestamp: UnixSeconds, now: UnixSeconds): boolean =>
-  timestamp > now + futureToleranceSeconds;
 
 /** Valid copies of one sequence that are not one and the same. */
 export interface Fork {

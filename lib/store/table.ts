@@ -1,12 +1,11 @@
 // Room: store, pure part. A table is its active entries and nothing else: sequence, timestamp and copy index do
 // not belong to it (format section 5).
 import {
+  activeRemapsOf,
   checksumOffset,
   entriesOffset,
   entryBytes,
-  maxEntries,
   type RemapEntry,
-  readHeader,
   structureBytes,
 } from '../format/structure.js';
 
@@ -18,8 +17,7 @@ export const sameTable = (a: Uint8Array, b: Uint8Array): boolean =>
   Buffer.compare(tableBytes(a), tableBytes(b)) === 0;
 
 function tableBytes(slot: Uint8Array): Uint8Array {
-  const entries = Math.min(readHeader(slot).activeRemaps, maxEntries);
-  return slot.subarray(entriesOffset, entriesOffset + entries * entryBytes);
+  return slot.subarray(entriesOffset, entriesOffset + activeRemapsOf(slot) * entryBytes);
 }
 
 /** For each entry whether it takes part in the mapping: of duplicates of one original only the last does. */

@@ -3,6 +3,7 @@ import { unixSeconds } from '../../lib/base/units.js';
 import { decodeSlot } from '../../lib/format/codec.js';
 import { type DriverRule, driverVerdict, driverVerdictOfBytes } from '../../lib/format/driver.js';
 import { blankSlot, drawnNow, drawSlot, patchSlot, u32Bytes } from '../support/disk.js';
+import { drawWord } from '../support/draw.js';
 
 const now = drawnNow;
 const dayAfter = now + 86_400n;
@@ -39,6 +40,16 @@ describe('what the module accepts', () => {
     });
     expect(driverVerdict(decodeSlot({ kind: 'bytes', bytes }), now)).toBe(null);
   });
+
+  test.each('7 7f 7t 7r 7+ 0z 7# 7h 7i x m v s g -'.split(' '))(
+    'what decoding found of %s decides as the bytes do',
+    (word) => {
+      const bytes = drawWord(word) as Uint8Array;
+      const slot = decodeSlot({ kind: 'bytes', bytes });
+      for (const clock of [now, unixSeconds(0), unixSeconds(2n ** 64n - 1n)])
+        expect(driverVerdict(slot, clock)).toBe(driverVerdictOfBytes(bytes, clock));
+    },
+  );
 
   test('a slot without bytes is named for what it is', () => {
     expect(driverVerdict({ state: 'absent' }, now)).toBe('absent');
