@@ -22,6 +22,9 @@ export type SlotRole =
   | 'elected' //  A table that the driver or we elect, where it is not the named one byte for byte.
   | 'named'; //  The table that the caller opened or named: "old".
 
+/** Roles of the slots that a commit writes. */
+export const writableRoles: readonly SlotRole[] = ['blank', 'damaged', 'other', 'elected', 'named'];
+
 export interface PlanSlot {
   readonly copy: number;
   readonly role: SlotRole;
@@ -59,7 +62,7 @@ export function overwriteOrder(slots: readonly PlanSlot[], electionsAgree: boole
     }
   };
   const ordered = slots
-    .filter((slot) => rank(slot) >= 0)
+    .filter(({ role }) => writableRoles.includes(role))
     .sort((a, b) => rank(a) - rank(b) || a.copy - b.copy)
     .map(({ copy, role }) => ({ copy, disarm: role === 'damaged', role }));
   const good = (role: SlotRole) => role === 'named' || role === 'elected';

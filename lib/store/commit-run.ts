@@ -1,16 +1,20 @@
 // Room: store. One commit, from the ledger's roles to a report or a CommitError. Pure of time and of tables: it is
-// given the new metadata and writes it, in the order and the phases of format section 6 rule 8.
+// given the new metadata and writes it, in the order and the phases of format section 6 rule 8: of a slot that is known byte
+// for byte the blocks that change, of any other all.
 import type { Device } from '../device/device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
 import { slotBytes } from '../format/structure.js';
+import { type Piece, piecesOf, type Update, updateBetween } from '../format/update.js';
 import { overwriteOrder, type PlannedWrite, type PlanSlot } from './commit-plan.js';
 import { CommitError, type CommitReport, type CopyOutcome, findsOf } from './commit-report.js';
 import type { SlotLedger } from './slot-ledger.js';
 import { writeCopies } from './write-copies.js';
 
-/** The structure's 84,288 bytes, rounded up to the largest logical block there is. */
-const updateBytes = 86_016;
+/** What an update writes at least: smaller writes cost a disk with physical blocks of 4,096 bytes a read each. */
+const updateBlockBytes = 4096;
+/** The structure's 84,288 bytes, rounded up to such blocks. */
+const structureBlocksBytes = 86_016;
 
 export interface CommitJob {
   readonly device: Device;
@@ -42,30 +46,18 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     allocated.add(device);
   }
   const order = job.order ?? overwriteOrder(ledger.plan, ledger.electionsAgree);
-  const images = new Map<number, Uint8Array>();
-  const imageOf = (copy: number): Uint8Array => {
-    let image = images.get(copy);
-    if (image === undefined) {
-      const tail = job.fresh ? undefined : ledger.bytesOf(copy);
-      image = encodeCopy(metadata, job.indexOf(copy), tail);
-      images.set(copy, image);
-    }
-    return image;
-  };
+  const pieces = piecesFor(job);
   const before = foundBefore(ledger);
   // As they are now: the roles change with what is written.
   const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
   const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes, job.sameTable ?? false);
   const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, before));
 
-  // What could not be read may be bad anywhere: only a write of all of it heals it.
-  const unreadable = ledger.copiesOf('unreadable');
-  const isWhole = (copy: number) => job.fresh || unreadable.includes(copy);
   const result = await writeCopies({
     device,
     order,
     offsetOf: ledger.offsetOf,
-    bytesOf: (copy) => imageOf(copy).subarray(0, isWhole(copy) ? slotBytes : updateBytes),
+    piecesOf: pieces,
     stopAtError: job.stopAtError ?? false,
     signal,
   });
@@ -78,7 +70,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     return { copies: known, finds: found(known) };
   });
 
-  const inFlight = ledger.record(copies, imageOf, stopped !== undefined);
+  const inFlight = ledger.record(copies, { piecesOf: pieces, content: metadata }, stopped !== undefined);
   if (stopped !== undefined) {
     // Only what this commit has left in flight: another copy may wait for another commit's write.
     void result.drained.then(() => ledger.drained(inFlight));
@@ -111,6 +103,35 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     outcome === 'written' || reason === 'absent' || reason === 'good';
   const degraded = copies.filter((copy) => !fine(copy)).map(({ copy }) => copy);
   return { sequence, copies, finds, degraded };
+}
+
+/**
+ * What is written to each slot: the blocks that change where every byte of it is known, the structure otherwise, and the
+ * whole slot where it is new.
+ */
+function piecesFor({ device, ledger, metadata, indexOf, fresh }: CommitJob): (copy: number) => Piece[] {
+  const blockBytes = Math.max(updateBlockBytes, device.info.logicalBlockSize);
+  // What could not be read may be bad anywhere: only a write of all of it heals it.
+  const unreadable = ledger.copiesOf('unreadable');
+  const updates = new Map<Metadata, Update>();
+  const make = (copy: number): Piece[] => {
+    const content = ledger.contentOf(copy);
+    const held = ledger.bytesOf(copy);
+    if (content === null || held === undefined || fresh) {
+      const image = encodeCopy(metadata, indexOf(copy), fresh ? undefined : held);
+      const whole = fresh || unreadable.includes(copy);
+      return [{ offset: 0, bytes: image.subarray(0, whole ? slotBytes : structureBlocksBytes) }];
+    }
+    const update = updates.get(content) ?? updateBetween(content, metadata);
+    updates.set(content, update);
+    return piecesOf(update, held, indexOf(copy), blockBytes);
+  };
+  const made = new Map<number, Piece[]>();
+  return (copy) => {
+    const pieces = made.get(copy) ?? make(copy);
+    made.set(copy, pieces);
+    return pieces;
+  };
 }
 
 /** What a reader finds while nothing of a commit is durable. */

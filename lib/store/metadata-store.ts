@@ -1,22 +1,32 @@
 // Room: store. The metadata of one spare: opened or created explicitly, changed in `table`, made durable by `commit()`.
-// One commit at a time; a second call waits for its turn.
+// One commit at a time; who comes meanwhile shares the next one.
 import {
   AbortRequest,
   abortRequestOf,
   type Cancellable,
   cancellableAsync,
-  linkSignals,
   neverStarted,
 } from '../base/cancellable.js';
-import { DmremapError, OperationError } from '../base/errors.js';
-import { clockSeconds, type Sector, sectorsIn, sequence, type UnixSeconds, u64Max } from '../base/units.js';
+import { DmremapError } from '../base/errors.js';
+import {
+  clockSeconds,
+  type Sector,
+  type Sequence,
+  sectorsIn,
+  sequence,
+  type UnixSeconds,
+  u64Max,
+} from '../base/units.js';
 import type { CloseReport, Device } from '../device/device.js';
-import { type GeometryName, geometries } from '../format/geometry.js';
+import { type GeometryName, geometries, touchesMetadata } from '../format/geometry.js';
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
 import { ambiguityText, refuseDataInMetadata, refuseExisting, refuseUnreadable } from './admission.js';
-import { CommitError, type CommitReport, type CopyOutcome } from './commit-report.js';
-import { foundBefore, runCommit } from './commit-run.js';
+import { leftAlone, notBegun } from './commit-abort.js';
+import { writableRoles } from './commit-plan.js';
+import { CommitQueue } from './commit-queue.js';
+import { CommitError, type CommitReport } from './commit-report.js';
+import { runCommit } from './commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
 import { nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
@@ -38,6 +48,8 @@ interface Opened {
   readonly owned: boolean;
   readonly report: Report;
   readonly metadata: Metadata;
+  /** The same, where it is what the named copy holds. */
+  readonly content: Metadata | null;
   readonly named: number | undefined;
   readonly options: StoreOptions;
   /** Ends the claim on the device; undefined where the store is for reading. */
@@ -55,18 +67,20 @@ export class MetadataStore implements AsyncDisposable {
   readonly #geometry: GeometryName;
   readonly #copyIndex: 'own' | 'zero';
   readonly #now: () => UnixSeconds;
+  /** The table takes no such entry in, so only those that were on the disk can be. */
+  readonly #mayHaveDataInMetadata: boolean;
   #metadata: Metadata;
   #lastCommit: CommitReport | undefined;
   /** The highest sequence seen or given out, in a commit that failed too: it may still land. */
   #lastSequence: bigint;
-  #running: Promise<unknown> | undefined;
+  readonly #queue: CommitQueue;
   readonly #unclaim: (() => void) | undefined;
   /** Aborted with the store: a commit that is under way then ends too. */
   readonly #closing = new AbortController();
   #closed: Promise<CloseReport> | undefined;
   #lastTimestamp: UnixSeconds;
 
-  private constructor({ device, owned, report, metadata, named, options, unclaim }: Opened) {
+  private constructor({ device, owned, report, metadata, content, named, options, unclaim }: Opened) {
     this.device = device;
     this.report = report;
     this.#owned = owned;
@@ -76,10 +90,21 @@ export class MetadataStore implements AsyncDisposable {
     this.#copyIndex = options.copyIndex ?? 'own';
     this.#unclaim = unclaim;
     this.#lastTimestamp = metadata.header.timestampSeconds;
+    this.#queue = new CommitQueue({
+      ending: [this.#closing.signal, device.closed],
+      run: (commitOptions, signal) => this.#commit(commitOptions, signal, false),
+      notBegun: (request, isRunning) =>
+        notBegun(this.#ledger, sequence(this.#lastSequence + 1n), request, isRunning),
+      leftAlone: (request, running) =>
+        leftAlone(this.#ledger, this.#lastSequence as Sequence, request, running),
+    });
     const seen = nextSequenceBase(report.copies);
     const givenOut = lastSequenceOf(device);
     this.#lastSequence = seen > givenOut ? seen : givenOut;
-    this.#ledger = new SlotLedger(geometries[report.geometry], report.copies, named, report.now);
+    this.#ledger = new SlotLedger(geometries[report.geometry], report.copies, named, report.now, content);
+    this.#mayHaveDataInMetadata = metadata.entries.some(({ spareSector }) =>
+      touchesMetadata(geometries[report.geometry], spareSector),
+    );
     const { mainDeviceSectors, spareDeviceSectors } = metadata.header;
     this.table = new RemapTable(
       {
@@ -121,7 +146,17 @@ export class MetadataStore implements AsyncDisposable {
             throw new DmremapError('ERR_METADATA_AMBIGUOUS', `${path}: ${ambiguityText(report)}`);
           }
           const metadata = metadataOf(shown.slot);
-          return new MetadataStore({ device, owned, report, metadata, named: shown.copy, options, unclaim });
+          const named = shown.copy;
+          return new MetadataStore({
+            device,
+            owned,
+            report,
+            metadata,
+            content: metadata,
+            named,
+            options,
+            unclaim,
+          });
         });
       });
     });
@@ -158,7 +193,16 @@ export class MetadataStore implements AsyncDisposable {
           });
           // What is there and elected is the last to be overwritten, and not before the new table is durable.
           const named = report.elections.ours?.copy;
-          const store = new MetadataStore({ device, owned, report, metadata, named, options, unclaim });
+          const store = new MetadataStore({
+            device,
+            owned,
+            report,
+            metadata,
+            content: null,
+            named,
+            options,
+            unclaim,
+          });
           await store.#commit({ allowUnsafe }, signal, true);
           return store;
         });
@@ -178,7 +222,9 @@ export class MetadataStore implements AsyncDisposable {
 
   /**
    * Makes the table durable on every copy that can be written: first one, then two, then two (format section 6 rule 8).
-   * It is the table as it is when the commit's turn comes.
+   * Of a copy that is known byte for byte only the blocks that change are written. It is the table as it is when the
+   * commit's turn comes: callers that come while one is under way share the next one, and an abort of one of them leaves
+   * it to the others; it then reports every copy as `unknown`, and `drained` how that commit ended.
    *
    * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
    * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_DATA_IN_METADATA,
@@ -186,27 +232,7 @@ export class MetadataStore implements AsyncDisposable {
    * before the call leaves no CommitError but an AbortError.
    */
   commit(options: CommitOptions = {}): Cancellable<CommitReport> {
-    return cancellableAsync(options, async (own) => {
-      const { signal, unlink } = linkSignals(own, this.#closing.signal, this.device.closed);
-      try {
-        // Without a commit under way this one is with the device when the call returns.
-        while (this.#running !== undefined) await abortable(this.#running, signal);
-        const run = this.#commit(options, signal, false);
-        const turn = run
-          .catch(() => undefined)
-          .finally(() => {
-            if (this.#running === turn) this.#running = undefined;
-          });
-        this.#running = turn;
-        return await run;
-      } catch (error) {
-        throw error instanceof OperationError && !(error instanceof CommitError)
-          ? this.#notBegun(error)
-          : error;
-      } finally {
-        unlink();
-      }
-    });
+    return this.#queue.commit(options);
   }
 
   /**
@@ -220,7 +246,7 @@ export class MetadataStore implements AsyncDisposable {
 
   async #close(options: { readonly graceMs?: number }): Promise<CloseReport> {
     this.#closing.abort(new AbortRequest('ERR_STORE_CLOSED', undefined));
-    while (this.#running !== undefined) await this.#running;
+    await this.#queue.whenIdle();
     this.#unclaim?.();
     if (this.#owned) return this.device.close(options);
     return { leftInFlight: this.#ledger.copiesOf('unsettled').length, released: false };
@@ -232,7 +258,10 @@ export class MetadataStore implements AsyncDisposable {
 
   async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
     this.#checkOpen();
-    if (!options.allowDataInMetadata) refuseDataInMetadata([...this.table], geometries[this.#geometry]);
+    const entries = [...this.table];
+    if (this.#mayHaveDataInMetadata && !options.allowDataInMetadata) {
+      refuseDataInMetadata(entries, geometries[this.#geometry]);
+    }
     if (this.#ledger.copiesOf('unsettled', 'unread').length > 0) {
       await this.#settle(options, signal);
       this.#checkOpen();
@@ -243,7 +272,7 @@ export class MetadataStore implements AsyncDisposable {
     const { device } = this;
     const next = sequence(this.#lastSequence + 1n);
     const timestampSeconds = this.#timestamp();
-    const metadata = withEntries(this.#metadata, [...this.table], {
+    const metadata = withEntries(this.#metadata, entries, {
       sequenceNumber: next,
       timestampSeconds,
       nextSpareSector: this.table.nextSpareSector ?? this.#metadata.header.nextSpareSector,
@@ -272,30 +301,13 @@ export class MetadataStore implements AsyncDisposable {
     return before > now && before <= now + futureToleranceSeconds ? before : now;
   }
 
-  /** An abort while the commit waited for its turn, or for what it has to read first: nothing of it was issued. */
-  #notBegun(error: OperationError): CommitError {
-    const before = foundBefore(this.#ledger);
-    const finds = before === 'old' && this.#running !== undefined ? 'either' : before;
-    const copies = this.#ledger.plan.map(
-      ({ copy }): CopyOutcome => ({ copy, outcome: 'untouched', disarmed: false, reason: undefined }),
-    );
-    return new CommitError(error.code, `${error.message}; nothing of this commit was written`, {
-      cause: error.cause,
-      errno: error.errno,
-      sequence: sequence(this.#lastSequence + 1n),
-      copies,
-      finds,
-      drained: Promise.resolve({ copies, finds }),
-    });
-  }
-
   #checkOpen(): void {
     if (this.#closed !== undefined) throw new DmremapError('ERR_STORE_CLOSED');
     if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
   }
 
   #checkSlots({ allowUnsafe = false }: CommitOptions): void {
-    const known = this.#ledger.copiesOf('blank', 'damaged', 'other', 'elected', 'named').length;
+    const known = this.#ledger.copiesOf(...writableRoles).length;
     if (known === 0) {
       throw new DmremapError(
         'ERR_DEVICE_TOO_SMALL',
@@ -326,7 +338,7 @@ export class MetadataStore implements AsyncDisposable {
       }
       if (ledger.copiesOf('unread').length > 0) continue; // Drained meanwhile.
       const stuck = ledger.copiesOf('unsettled');
-      const known = ledger.copiesOf('blank', 'damaged', 'other', 'elected', 'named').length;
+      const known = ledger.copiesOf(...writableRoles).length;
       if (stuck.length === 0 || known >= 2) return;
       if (unsettled === 'reject') {
         const message = `aborted writes to copies ${stuck.join(' ')} may still land, and only ${known} other can be used`;

@@ -135,8 +135,10 @@ export class RemapTable implements Iterable<RemapEntry> {
   insert(entry: RemapEntry): RemapEntry {
     this.#checkOriginal(entry.originalSector);
     this.#checkSpare(entry.spareSector);
-    this.#remember(entry, this.#entries.push(entry) - 1);
-    return entry;
+    // Ours from now on: a commit takes an entry that is the same object for unchanged.
+    const own = Object.freeze({ ...entry });
+    this.#remember(own, this.#entries.push(own) - 1);
+    return own;
   }
 
   /**

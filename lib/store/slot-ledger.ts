@@ -4,6 +4,9 @@ import type { ByteOffset, UnixSeconds } from '../base/units.js';
 import { decodeSlot } from '../format/codec.js';
 import type { SlotRead } from '../format/damage.js';
 import type { Geometry } from '../format/geometry.js';
+import type { Metadata } from '../format/metadata.js';
+import { slotBytes } from '../format/structure.js';
+import type { Piece } from '../format/update.js';
 import type { PlanSlot, SlotRole } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
 import type { SlotCopy, ValidSlot } from './copies.js';
@@ -17,6 +20,10 @@ interface LedgerSlot {
   picked: boolean;
   /** What the slot holds, where that is known. */
   bytes: Uint8Array | null;
+  /** Whether `bytes` are the ledger's to change, and not a report's. */
+  own: boolean;
+  /** What the bytes were made from, where every one of them is known: an update can start from it. */
+  content: Metadata | null;
 }
 
 export class SlotLedger {
@@ -28,15 +35,25 @@ export class SlotLedger {
   #contested = false;
   #waiting: (() => void)[] = [];
 
-  /** @param named the copy that the caller opened or named; undefined when a table is created. */
-  constructor(geometry: Geometry, copies: readonly SlotCopy[], named: number | undefined, now: UnixSeconds) {
+  /**
+   * @param named the copy that the caller opened or named; undefined when a table is created.
+   * @param content the metadata of the named copy, where updates may start from it.
+   */
+  constructor(
+    geometry: Geometry,
+    copies: readonly SlotCopy[],
+    named: number | undefined,
+    now: UnixSeconds,
+    content: Metadata | null = null,
+  ) {
     this.#geometry = geometry;
     this.#base = nextSequenceBase(copies);
     this.#slots = copies.map(({ copy, offset, slot }) => {
       const bytes = slot.state === 'absent' ? null : slot.bytes;
-      return { copy, offset, bytes, role: roleBefore(slot), picked: false };
+      return { copy, offset, bytes, own: false, content: null, role: roleBefore(slot), picked: false };
     });
     this.#assign(copies, named, now);
+    for (const slot of this.#slots) if (slot.role === 'named') slot.content = content;
   }
 
   get plan(): readonly PlanSlot[] {
@@ -63,24 +80,35 @@ export class SlotLedger {
     return this.#slots[copy]?.bytes ?? undefined;
   }
 
+  /** The metadata whose copy a slot holds byte for byte, copy index and checksum aside; null where that is not known. */
+  contentOf = (copy: number): Metadata | null => this.#slots[copy]?.content ?? null;
+
   offsetOf = (copy: number): ByteOffset => this.#geometry.slots[copy] as ByteOffset;
 
   roleOf = (copy: number): SlotRole => this.#slots[copy]?.role ?? 'absent';
 
   /**
    * After a commit, however it ended: what was written is the table from now on, what may still land is unsettled.
-   * @param written the new bytes of a slot.
+   * @param written what was written to a slot, and what it is a copy of.
    * @returns the copies that are unsettled by it.
    */
-  record(copies: readonly CopyOutcome[], written: (copy: number) => Uint8Array, inFlight: boolean): number[] {
+  record(
+    copies: readonly CopyOutcome[],
+    written: { readonly piecesOf: (copy: number) => readonly Piece[]; readonly content: Metadata },
+    inFlight: boolean,
+  ): number[] {
     const anyNew = copies.some(({ outcome }) => outcome === 'written');
     for (const slot of this.#slots) {
       const after = copies.find(({ copy }) => copy === slot.copy);
       if (after?.outcome === 'written') {
         slot.role = 'named';
-        slot.bytes = written(slot.copy);
+        slot.content = written.content;
+        if (!slot.own) slot.bytes = slot.bytes?.slice() ?? new Uint8Array(slotBytes);
+        slot.own = true;
+        for (const { offset, bytes } of written.piecesOf(slot.copy)) slot.bytes?.set(bytes, offset);
       } else if (after?.outcome === 'unknown' || after?.disarmed) {
         slot.role = inFlight ? 'unsettled' : 'unread';
+        slot.content = null;
       } else if (anyNew && (slot.role === 'named' || slot.role === 'elected')) {
         slot.role = 'other'; // The new table outranks it.
       }
@@ -115,6 +143,7 @@ export class SlotLedger {
       const slot = this.#slots[copy];
       if (slot === undefined) continue;
       slot.bytes = read.kind === 'bytes' ? read.bytes : null;
+      slot.own = false;
       slot.role = roleBefore(decodeSlot(read));
     }
     const copies = this.#slots

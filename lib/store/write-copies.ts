@@ -1,8 +1,15 @@
 // Room: store. Carries out a plan: phase by phase through the device's ordered batch, and on past a copy that fails.
 // It knows phases and outcomes; what the bytes mean is known elsewhere.
-import { type DmremapError, type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
-import type { ByteOffset } from '../base/units.js';
-import { BatchError, type Device, type WriteReport, type WriteStep } from '../device/device.js';
+import { type DmremapError, type ErrorCode, OperationError } from '../base/errors.js';
+import { type ByteOffset, byteOffset } from '../base/units.js';
+import {
+  BatchError,
+  type Device,
+  overallOutcome,
+  type WriteReport,
+  type WriteStep,
+} from '../device/device.js';
+import type { Piece } from '../format/update.js';
 import { type PlannedWrite, phasesOf } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
 
@@ -10,7 +17,8 @@ export interface WriteJob {
   readonly device: Device;
   readonly order: readonly PlannedWrite[];
   readonly offsetOf: (copy: number) => ByteOffset;
-  readonly bytesOf: (copy: number) => Uint8Array;
+  /** What is written to a slot, all of it in one group. */
+  readonly piecesOf: (copy: number) => readonly Piece[];
   /** Ends at the first write error instead of going on with the other copies. */
   readonly stopAtError: boolean;
   readonly signal: AbortSignal;
@@ -33,7 +41,7 @@ export async function writeCopies({
   device,
   order,
   offsetOf,
-  bytesOf,
+  piecesOf,
   stopAtError,
   signal,
 }: WriteJob): Promise<WriteResult> {
@@ -52,7 +60,7 @@ export async function writeCopies({
       phasesOf(left, left.length + durable(), durable() > 0),
       device,
       offsetOf,
-      bytesOf,
+      piecesOf,
     );
     try {
       await device.writeOrdered(groups, { signal });
@@ -101,7 +109,7 @@ function batchOf(
   phases: readonly (readonly PlannedWrite[])[],
   device: Device,
   offsetOf: WriteJob['offsetOf'],
-  bytesOf: WriteJob['bytesOf'],
+  piecesOf: WriteJob['piecesOf'],
 ) {
   const parts: Part[] = [];
   const groups: WriteStep[][] = [];
@@ -112,15 +120,21 @@ function batchOf(
       groups.push(disarmed.map(({ copy }) => ({ offset: offsetOf(copy), bytes: zeros })));
       parts.push(...disarmed.map((write) => ({ write, kind: 'disarm' }) as const));
     }
-    groups.push(phase.map(({ copy }) => ({ offset: offsetOf(copy), bytes: bytesOf(copy) })));
-    parts.push(...phase.map((write) => ({ write, kind: 'body' }) as const));
+    const bodies = phase.flatMap((write) => piecesOf(write.copy).map((piece) => ({ write, piece })));
+    groups.push(
+      bodies.map(({ write, piece }) => ({
+        offset: byteOffset(offsetOf(write.copy) + BigInt(piece.offset)),
+        bytes: piece.bytes,
+      })),
+    );
+    parts.push(...bodies.map(({ write }) => ({ write, kind: 'body' }) as const));
   }
   return { parts, groups };
 }
 
 /**
  * Writes the device's reports into the outcomes; no reports: everything succeeded. While writes may still land, an
- * unknown outcome has no reason yet; later one without an errno was short.
+ * unknown outcome has no reason yet; later one without an errno was short, or torn by an abort.
  */
 function apply(
   outcomes: Map<number, CopyOutcome>,
@@ -128,14 +142,32 @@ function apply(
   writes: readonly WriteReport[] | undefined,
   mayLand = false,
 ): void {
-  parts.forEach(({ write: { copy }, kind }, at) => {
-    const before = outcomes.get(copy);
-    if (before === undefined) return;
-    const outcome: Outcome = writes === undefined ? 'written' : (writes[at]?.outcome ?? 'unknown');
-    const errno = writes?.[at]?.errno;
-    const short = outcome === 'unknown' && errno === undefined && !mayLand ? 'short write' : undefined;
-    const reason = errno === 'ECANCELED' ? before.reason : (errno ?? short ?? before.reason);
-    if (kind === 'body') outcomes.set(copy, { ...before, outcome, reason });
-    else outcomes.set(copy, { ...before, disarmed: before.disarmed || outcome !== 'untouched', reason });
-  });
+  for (const [copy, before] of outcomes) {
+    const of = (kind: Part['kind']) =>
+      parts.flatMap((part, at) =>
+        part.write.copy === copy && part.kind === kind ? [reportOf(writes, at)] : [],
+      );
+    const [disarms, bodies] = [of('disarm'), of('body')];
+    if (bodies.length === 0) continue;
+    const outcome = overallOutcome(bodies);
+    const errno = [...bodies, ...disarms].find(
+      (part) => part.errno !== undefined && part.errno !== 'ECANCELED',
+    );
+    const cut = bodies.some((part) => part.outcome === 'unknown') ? 'short write' : 'torn';
+    const why = outcome === 'unknown' && !mayLand ? cut : before.reason;
+    outcomes.set(copy, {
+      copy,
+      outcome,
+      disarmed: before.disarmed || disarms.some((part) => part.outcome !== 'untouched'),
+      reason: errno?.errno ?? why,
+    });
+  }
 }
+
+const reportOf = (
+  writes: readonly WriteReport[] | undefined,
+  at: number,
+): Pick<WriteReport, 'outcome' | 'errno'> =>
+  writes === undefined
+    ? { outcome: 'written', errno: undefined }
+    : (writes[at] ?? { outcome: 'unknown', errno: undefined });

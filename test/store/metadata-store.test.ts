@@ -351,15 +351,4 @@ describe('committing', () => {
     await writer.close();
     await expect(writer.commit()).rejects.toMatchObject({ code: 'ERR_STORE_CLOSED' });
   });
-
-  it('takes its turn behind another commit, and each has a sequence of its own', async () => {
-    const device = drawnDevice('7 7 7 7 7');
-    const store = await MetadataStore.open(device, { now, mode: 'write' });
-    const reports = await Promise.all([store.commit(), store.commit(), store.commit()]);
-    expect(reports.map(({ sequence }) => sequence)).toEqual([8n, 9n, 10n]);
-    const waiting = [store.commit(), store.commit()] as const;
-    waiting[1].cancel('no');
-    await expect(waiting[1]).rejects.toMatchObject({ code: 'ABORT_ERR', outcome: 'untouched', cause: 'no' });
-    await expect(waiting[0]).resolves.toMatchObject({ sequence: 11n });
-  });
 });

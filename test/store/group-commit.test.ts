@@ -1,0 +1,191 @@
+// Callers that come while a commit is under way share the next one, and none of them can spoil it for the others.
+import { describe, expect, it } from 'vitest';
+import { MemoryDevice } from '../../lib/device/memory-device.js';
+import type { Step } from '../../lib/device/request.js';
+import { CommitError } from '../../lib/store/commit-report.js';
+import { MetadataStore } from '../../lib/store/metadata-store.js';
+import { random } from '../support/random.js';
+import { drawnDevice, electedSequence, failure, issued, now, openStore } from '../support/spare.js';
+import { SpyDevice } from '../support/spy-device.js';
+
+const sequences = (reports: readonly { readonly sequence: bigint }[]) =>
+  reports.map(({ sequence }) => sequence);
+
+/** Holds the n-th group of writes until `resume()`: a commit on it has three. */
+class HoldingDevice extends MemoryDevice {
+  #seen = 0;
+  readonly #from: number;
+
+  constructor(content: Uint8Array, from: number) {
+    super(content);
+    this.#from = from;
+  }
+
+  protected override isHeld(steps: readonly Step[]): boolean {
+    const writes = steps.some(({ kind }) => kind === 'write');
+    if (writes) this.#seen++;
+    return writes && this.#seen === this.#from;
+  }
+}
+
+const holding = (from: number) => new HoldingDevice(drawnDevice('7 7 7 7 7').bytes, from);
+
+describe('group commit', () => {
+  it('gives callers that come while one is under way the next one, with all of their changes', async () => {
+    const device = drawnDevice('7 7 7 7 7');
+    const store = await openStore(device);
+    const add = (original: number) => {
+      store.table.add(original);
+      return store.commit();
+    };
+    const reports = await Promise.all([add(1000), add(1001), add(1002), add(1003)]);
+    expect(sequences(reports)).toEqual([8n, 9n, 9n, 9n]);
+    expect(reports[1]).toBe(reports[3]);
+    expect((await MetadataStore.open(device, { now })).table.size).toBe(5);
+  });
+
+  it('holds for hundreds: two commits, whatever the number of callers', async () => {
+    const spy = new SpyDevice(drawnDevice('7 7 7 7 7'));
+    const store = await openStore(spy);
+    const callers = Array.from({ length: 256 }, (_, at) => {
+      store.table.add(2000 + at);
+      return store.commit();
+    });
+    const reports = await Promise.all(callers);
+    expect(new Set(sequences(reports))).toEqual(new Set([8n, 9n]));
+    expect(issued(spy).split(' | ').length).toBe(6);
+  });
+
+  it('starts at once where none is under way, and again after the last one', async () => {
+    const spy = new SpyDevice(drawnDevice('7 7 7 7 7'));
+    const store = await openStore(spy);
+    const commit = store.commit();
+    expect(spy.groups.length).toBe(3); // Handed over as one ordered batch before the call has returned.
+    await commit;
+    expect((await store.commit()).sequence).toBe(9n);
+  });
+
+  it('shares nothing between callers that allow different things', async () => {
+    const store = await openStore(drawnDevice('7 7 7 7 7'));
+    const reports = await Promise.all([
+      store.commit(),
+      store.commit({ allowUnsafe: true }),
+      store.commit({ allowUnsafe: true }),
+      store.commit(),
+    ]);
+    expect(sequences(reports)).toEqual([8n, 9n, 9n, 10n]);
+  });
+
+  it('lets a caller that waits leave: nothing of it is written, and the others get theirs', async () => {
+    const store = await openStore(drawnDevice('7 7 7 7 7'));
+    const [first, leaving, staying] = [store.commit(), store.commit(), store.commit()];
+    leaving.cancel('no');
+    expect(await failure(leaving)).toMatchObject({ code: 'ABORT_ERR', outcome: 'untouched', cause: 'no' });
+    expect(sequences(await Promise.all([first, staying]))).toEqual([8n, 9n]);
+  });
+
+  it('drops a commit that nobody waits for any more', async () => {
+    const store = await openStore(drawnDevice('7 7 7 7 7'));
+    const [first, leaving] = [store.commit(), store.commit()];
+    leaving.cancel();
+    await failure(leaving);
+    await first;
+    expect((await store.commit()).sequence).toBe(9n);
+  });
+
+  it('lets a caller leave in the middle, at once, while the commit goes on for the other', async () => {
+    const device = holding(4);
+    const store = await openStore(device);
+    const first = store.commit();
+    const [leaving, staying] = [store.commit(), store.commit()];
+    await first;
+    leaving.cancel('enough');
+    const error = await failure(leaving);
+    expect(error).toMatchObject({ name: 'AbortError', cause: 'enough', finds: 'either', outcome: 'unknown' });
+    expect(error.copies.map(({ outcome }) => outcome)).toEqual(Array(5).fill('unknown'));
+    device.resume();
+    const report = await staying;
+    expect(report).toMatchObject({ finds: 'new', degraded: [], sequence: 9n });
+    expect(await error.drained).toEqual(report);
+    expect(error.sequence).toBe(9n);
+  });
+
+  it('ends when the last of its callers has left, and says what is known to each, for its own reason', async () => {
+    const device = holding(4);
+    const store = await openStore(device);
+    const shared = new AbortController();
+    const first = store.commit();
+    const [a, b, c] = [
+      store.commit({ signal: shared.signal }),
+      store.commit({ signal: shared.signal }),
+      store.commit(),
+    ] as const;
+    await first;
+    c.cancel('third');
+    shared.abort('both');
+    const errors = await Promise.all([failure(a), failure(b), failure(c)]);
+    expect(errors.map(({ cause }) => cause)).toEqual(['both', 'both', 'third']);
+    for (const { copies, finds } of errors) {
+      // The precise report of the aborted batch: only the first phase was in flight.
+      expect(copies.filter(({ outcome }) => outcome === 'unknown').length).toBe(1);
+      expect(finds).toBe('either');
+    }
+    device.resume();
+    const finals = await Promise.all(errors.map(({ drained }) => drained));
+    for (const final of finals) expect(final.finds).toBe('new');
+    expect(await electedSequence(device)).toBe(9n);
+  });
+
+  it('rejects all who share a commit that fails', async () => {
+    const spy = new SpyDevice(drawnDevice('7 7 7 7 7'));
+    const store = await openStore(spy);
+    const first = store.commit();
+    const sharing = [store.commit(), store.commit()];
+    spy.faults.push(...[0n, 1n, 2n, 3n, 4n].map((copy) => ({ offset: copy * 131_072n, errno: 'EIO' })));
+    await first;
+    for (const commit of sharing) expect(await failure(commit)).toMatchObject({ code: 'ERR_COMMIT_PARTIAL' });
+  });
+
+  it('ends with the store: who waits gets ERR_STORE_CLOSED, with nothing written', async () => {
+    const device = drawnDevice('7 7 7 7 7');
+    const store = await openStore(device);
+    device.stall();
+    const [running, waiting] = [store.commit(), store.commit()];
+    const closing = store.close();
+    expect(await failure(running)).toMatchObject({ code: 'ERR_STORE_CLOSED' });
+    expect(await failure(waiting)).toMatchObject({ code: 'ERR_STORE_CLOSED', outcome: 'untouched' });
+    await closing;
+    device.resume();
+  });
+
+  it('acknowledges nobody whose change a reader would not find, whoever else aborts', async () => {
+    const { int } = random(20_260_102);
+    const device = new MemoryDevice(drawnDevice('7 7 7 7 7').bytes);
+    const store = await openStore(device);
+    const told = { done: 0, aborted: 0 };
+    for (let round = 0; round < 60; round++) {
+      const callers = Array.from({ length: 1 + int(8) }, async (_, at) => {
+        for (let turns = int(12); turns > 0; turns--) await new Promise(setImmediate);
+        const original = 1000 + round * 20 + at;
+        store.table.add(original);
+        const commit = store.commit({ unsettled: 'wait' });
+        if (int(3) === 0) {
+          for (let turns = int(6); turns > 0; turns--) await new Promise(setImmediate);
+          commit.cancel();
+        }
+        const result = await commit.catch((error: unknown) => error);
+        if (result instanceof CommitError) {
+          told.aborted++;
+          await result.drained;
+          return;
+        }
+        told.done++;
+        const reader = await MetadataStore.open(new MemoryDevice(device.bytes), { now });
+        expect(reader.table.lookup(original)).toBeDefined();
+      });
+      await Promise.all(callers);
+    }
+    expect(told.done).toBeGreaterThan(0);
+    expect(told.aborted).toBeGreaterThan(0);
+  });
+});
