@@ -48,7 +48,7 @@ export function repairSteps(report: Report, plan: RepairPlan): RepairStep[] {
 /** As the commit will do it: it overwrites every copy that can be read. */
 function commitOrder(report: Report, named: number) {
   const ledger = new SlotLedger(geometries[report.geometry], report.copies, named, report.now);
-  return overwriteOrder(ledger.plan, ledger.electionsAgree);
+  return overwriteOrder(ledger.plan);
 }
 
 function whyLeft({ copy, slot }: ReportCopy, { left }: RepairPlan): string {

@@ -1,11 +1,11 @@
 // Room: recovery, pure part. Which ambiguities keep a handover from knowing its table. One that was interrupted leaves
 // copies of sequence 1 beside older ones: regressions and forks whose newer side is the elected table itself. It goes on.
 import type { ValidSlot } from '../store/copies.js';
-import type { Ambiguity, Report, ReportCopy } from '../store/examine.js';
+import type { Ambiguity, Findings, ReportCopy } from '../store/examine.js';
 import { sameTable } from '../store/table.js';
 
 /** What is left of the report's ambiguities once those of one and the same table are taken away. */
-export const handoverDoubts = (report: Report, elected: ValidSlot): readonly Ambiguity[] =>
+export const handoverDoubts = (report: Findings, elected: ValidSlot): readonly Ambiguity[] =>
   report.ambiguities.filter((ambiguity) => {
     switch (ambiguity.kind) {
       case 'disagreement':
@@ -25,7 +25,7 @@ export const handoverDoubts = (report: Report, elected: ValidSlot): readonly Amb
   });
 
 /** Those of the copies that hold another table than the elected one, or are of other devices. */
-const othersAmong = (report: Report, elected: ValidSlot, copies: readonly number[]): readonly ValidSlot[] =>
+const othersAmong = (report: Findings, elected: ValidSlot, copies: readonly number[]): readonly ValidSlot[] =>
   report.copies
     .filter(
       (copy): copy is ReportCopy & ValidSlot => copies.includes(copy.copy) && copy.slot.state === 'valid',

@@ -14,9 +14,9 @@ import { ambiguityText, refuseDataInMetadata, refuseUnreadable } from '../store/
 import { overwriteOrder } from '../store/commit-plan.js';
 import { CommitError, type CommitReport } from '../store/commit-report.js';
 import { runCommit } from '../store/commit-run.js';
-import type { SlotCopy, ValidSlot } from '../store/copies.js';
+import { numbersOf, type SlotCopy, type ValidSlot } from '../store/copies.js';
 import { claimDevice } from '../store/device-claims.js';
-import type { Report } from '../store/examine.js';
+import type { Findings, Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
@@ -85,9 +85,7 @@ async function handOver(
   const metadata = withHeader(metadataOf(source.slot), changes);
   const write = (report: Report, copies: readonly number[]): Promise<CommitReport> => {
     const ledger = new SlotLedger(geometries[report.geometry], report.copies, source.copy, report.now);
-    const order = overwriteOrder(ledger.plan, ledger.electionsAgree).filter(({ copy }) =>
-      copies.includes(copy),
-    );
+    const order = overwriteOrder(ledger.plan).filter(({ copy }) => copies.includes(copy));
     return runCommit({
       device,
       ledger,
@@ -102,11 +100,7 @@ async function handOver(
     });
   };
 
-  const holds = ({ slot }: SlotCopy) => slot.state === 'valid' && sameTable(slot.bytes, source.slot.bytes);
-  const strangers = before.copies
-    .filter((copy) => copy.slot.state !== 'absent' && !holds(copy))
-    .map(numberOf);
-  const holders = before.copies.filter(holds).map(numberOf);
+  const { strangers, holders } = handoverStages(before, source);
   let first: CommitReport | undefined;
   let between = before;
   if (strangers.length > 0) {
@@ -126,7 +120,17 @@ async function handOver(
   return { before, commit, after };
 }
 
-const numberOf = ({ copy }: SlotCopy): number => copy;
+/** The copies to be rewritten, by number: first what is not the elected table, then what is. */
+export function handoverStages(
+  { copies }: Findings,
+  source: ValidSlot,
+): { readonly strangers: readonly number[]; readonly holders: readonly number[] } {
+  const holds = ({ slot }: SlotCopy) => slot.state === 'valid' && sameTable(slot.bytes, source.slot.bytes);
+  return {
+    strangers: numbersOf(copies.filter((copy) => copy.slot.state !== 'absent' && !holds(copy))),
+    holders: numbersOf(copies.filter(holds)),
+  };
+}
 
 /** A write that was lost although it was acknowledged leaves a copy that would win over sequence 1. */
 function refuseLies(report: Report, written: readonly number[], commit: CommitReport, so: string): void {
@@ -171,7 +175,8 @@ function admit(path: string, report: Report, options: HandoverOptions): ValidSlo
   return shown;
 }
 
-const isHandedOver = (report: Report, source: ValidSlot): boolean =>
+/** Whether every copy holds sequence 1 of one table already. */
+export const isHandedOver = (report: Findings, source: ValidSlot): boolean =>
   source.slot.header.sequenceNumber === handedOver &&
   report.copies.every(
     ({ slot }) =>

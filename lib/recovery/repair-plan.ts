@@ -5,7 +5,7 @@ import type { ErrorCode } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
 import type { ValidSlot } from '../store/copies.js';
 import { nextSequenceBase } from '../store/election.js';
-import type { Report, ReportCopy } from '../store/examine.js';
+import type { Findings, ReportCopy } from '../store/examine.js';
 import { sameButIndex } from '../store/table.js';
 import { copiesText, damageText, listOf, sentence } from '../store/words.js';
 import { handoverDoubts } from './handover-doubts.js';
@@ -44,7 +44,7 @@ export interface RepairPlan {
   readonly left: readonly { readonly copy: number; readonly why: string }[];
 }
 
-export function planRepair(report: Report, options: RepairOptions = {}): RepairPlan {
+export function planRepair(report: Findings, options: RepairOptions = {}): RepairPlan {
   const ours = report.copies.find(
     (copy): copy is ReportCopy & ValidSlot =>
       copy.copy === (options.copy ?? report.elections.ours?.copy) && copy.slot.state === 'valid',
@@ -132,7 +132,7 @@ const refused = (code: ErrorCode, reason: string, source: RepairPlan['source']):
 });
 
 /** Rule 10: when a rewrite would not do. */
-function whyNotRewrite(report: Report, source: ReportCopy & ValidSlot): string[] {
+function whyNotRewrite(report: Findings, source: ReportCopy & ValidSlot): string[] {
   const { ours, driver } = report.elections;
   const reasons: string[] = [];
   for (const ambiguity of report.ambiguities) {
@@ -209,7 +209,7 @@ function differenceOf(
  * The one number that the good copies carry, as the module writes them: then a repaired copy has to carry it too.
  * Undefined where each carries its own.
  */
-export function commonIndex(report: Report, source: ValidSlot): number | undefined {
+export function commonIndex(report: Findings, source: ValidSlot): number | undefined {
   const same = report.copies.filter(
     (copy): copy is ReportCopy & ValidSlot =>
       copy.slot.state === 'valid' && sameButIndex(copy.slot.bytes, source.slot.bytes),

@@ -4,11 +4,12 @@
 // The order of overwriting, by role:
 //   blank, damaged     nothing can be lost there
 //   other              a table that nobody elects or names
-//   elected, named     all but one copy of each
-//   the last ones      where the driver elects another table: what is elected, then what the caller named; where it
-//                      elects this table in another copy: the named one first, because the driver may reject it (a
-//                      copy from the future)
-// "The newest first" looks right and is wrong: a torn write of the only new copy would leave the old ones to win.
+//   elected, named,    all but one copy of each
+//   twin
+//   the last ones      other tables that are elected, then what the caller named, then a twin of that: the driver may
+//                      reject the named copy (it is from the future, say) and take the twin
+// "The newest first" looks right and is wrong: a torn write of the only new copy would leave the old ones to win. So is
+// "what the driver elects last": where it elects the named table and we another one, that other one would outlive it.
 
 /** What a slot is to the next commit. */
 export type SlotRole =
@@ -19,17 +20,20 @@ export type SlotRole =
   | 'blank'
   | 'damaged'
   | 'other'
-  | 'elected' //  A table that the driver or we elect, where it is not the named one byte for byte.
+  | 'elected' //  A table that the driver or we elect, and not the named one.
+  | 'twin' //  Elected, with the named table in other bytes: another sequence, or another timestamp.
   | 'named'; //  The table that the caller opened or named: "old".
 
 /** Roles of the slots that a commit writes. */
-export const writableRoles: readonly SlotRole[] = ['blank', 'damaged', 'other', 'elected', 'named'];
+export const writableRoles: readonly SlotRole[] = ['blank', 'damaged', 'other', 'elected', 'twin', 'named'];
 
 export interface PlanSlot {
   readonly copy: number;
   readonly role: SlotRole;
   /** The copy that the election, or the caller, picked: of its table the last to be overwritten. */
   readonly picked: boolean;
+  /** Of two tables that are elected and not named, the one that goes first. */
+  readonly yields: boolean;
 }
 
 export interface PlannedWrite {
@@ -44,8 +48,8 @@ export interface PlannedWrite {
 }
 
 /** The slots in the order in which a commit overwrites them. Slots that it leaves alone are not in it. */
-export function overwriteOrder(slots: readonly PlanSlot[], electionsAgree: boolean): PlannedWrite[] {
-  const rank = ({ role, picked }: PlanSlot): number => {
+export function overwriteOrder(slots: readonly PlanSlot[]): PlannedWrite[] {
+  const rank = ({ role, picked, yields }: PlanSlot): number => {
     switch (role) {
       case 'blank':
         return 0;
@@ -54,9 +58,12 @@ export function overwriteOrder(slots: readonly PlanSlot[], electionsAgree: boole
       case 'other':
         return 2;
       case 'elected':
-        return picked ? (electionsAgree ? 5 : 4) : 3;
+        if (!picked) return 3;
+        return yields ? 4 : 5;
       case 'named':
-        return picked ? (electionsAgree ? 4 : 5) : 3;
+        return picked ? 6 : 3;
+      case 'twin':
+        return picked ? 7 : 3;
       default:
         return -1;
     }
@@ -65,7 +72,7 @@ export function overwriteOrder(slots: readonly PlanSlot[], electionsAgree: boole
     .filter(({ role }) => writableRoles.includes(role))
     .sort((a, b) => rank(a) - rank(b) || a.copy - b.copy)
     .map(({ copy, role }) => ({ copy, disarm: role === 'damaged', role }));
-  const good = (role: SlotRole) => role === 'named' || role === 'elected';
+  const good = (role: SlotRole) => role === 'named' || role === 'twin' || role === 'elected';
   return ordered.map(({ copy, disarm, role }, at) => ({
     copy,
     disarm,
@@ -95,3 +102,19 @@ export function phasesOf(
   }
   return phases;
 }
+
+/** One of the things that are in flight together: the disarming of a slot, or the new bytes of it. */
+export interface PlannedPart {
+  readonly copy: number;
+  readonly kind: 'disarm' | 'body';
+}
+
+/** What is issued one after the other: a phase is one group, or two where something in it is disarmed first. */
+export const groupsOf = (phases: readonly (readonly PlannedWrite[])[]): readonly (readonly PlannedPart[])[] =>
+  phases.flatMap((phase) => {
+    const disarms = phase.filter(({ disarm }) => disarm);
+    const parts = (writes: readonly PlannedWrite[], kind: PlannedPart['kind']) =>
+      writes.map(({ copy }) => ({ copy, kind }));
+    const bodies = parts(phase, 'body');
+    return disarms.length === 0 ? [bodies] : [parts(disarms, 'disarm'), bodies];
+  });

@@ -45,7 +45,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     await device.allocate(metadataRegionBytes);
     allocated.add(device);
   }
-  const order = job.order ?? overwriteOrder(ledger.plan, ledger.electionsAgree);
+  const order = job.order ?? overwriteOrder(ledger.plan);
   const pieces = piecesFor(job);
   const before = foundBefore(ledger);
   // As they are now: the roles change with what is written.

@@ -1,8 +1,9 @@
 // Room: store, pure part. Which copy wins, by the module's rules and by ours, and what makes a win doubtful
 // (format sections 4 and 6). No I/O and no clock, so that a test can draw every disk.
 import { type Sequence, sequence, type UnixSeconds, u64Max, unixSeconds } from '../base/units.js';
+import type { DamagedCopy, ValidCopy } from '../format/codec.js';
 import { driverVerdict, isFromFuture } from '../format/driver.js';
-import { readHeader } from '../format/structure.js';
+import { type Header, readHeader } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 import { sameButIndex, sameTable } from './table.js';
 
@@ -25,7 +26,7 @@ export function electDriver(copies: readonly SlotCopy[], now: UnixSeconds): Driv
   let best: Rank = { sequenceNumber: sequence(0), timestampSeconds: unixSeconds(0) };
   for (const { copy, slot } of copies) {
     if (slot.state === 'absent' || slot.bytes === null || driverVerdict(slot, now) !== null) continue;
-    const { sequenceNumber, timestampSeconds } = readHeader(slot.bytes);
+    const { sequenceNumber, timestampSeconds } = headerOf(slot, slot.bytes);
     if (!outranks({ sequenceNumber, timestampSeconds }, best)) continue;
     winner = { copy, sequenceNumber, timestampSeconds, bytes: slot.bytes };
     best = winner;
@@ -123,8 +124,12 @@ export function nextSequenceBase(copies: readonly SlotCopy[]): Sequence {
     if (slot.state === 'absent' || slot.bytes === null) continue;
     const rejects = driverVerdict(slot, endOfTime);
     if (rejects !== null && rejects !== 'count' && rejects !== 'health') continue;
-    const { sequenceNumber } = readHeader(slot.bytes);
+    const { sequenceNumber } = headerOf(slot, slot.bytes);
     if (sequenceNumber > highest) highest = sequenceNumber;
   }
   return highest;
 }
+
+/** As decoded; of a foreign layout that the module accepts as the module reads it. */
+const headerOf = (slot: ValidCopy | DamagedCopy, bytes: Uint8Array): Header =>
+  slot.header ?? readHeader(bytes);

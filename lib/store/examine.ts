@@ -60,30 +60,34 @@ export type Ambiguity =
   | { readonly kind: 'regression'; readonly copies: readonly number[] }
   | { readonly kind: 'fork'; readonly sequence: Sequence; readonly copies: readonly number[] };
 
-/** What is known about a spare. */
-export interface Report {
-  readonly sizeBytes: bigint;
+/** What the elections say of five copies, and what makes that doubtful: all that a plan needs. */
+export interface Findings {
   readonly now: UnixSeconds;
-  /** The geometry that `copies`, `elections`, `lints` and `ambiguities` are about. */
-  readonly geometry: GeometryName;
   /** Five, lowest number first. */
   readonly copies: readonly ReportCopy[];
-  /** The five of the geometry that is not reported: what a create would leave behind or collide with. */
-  readonly otherCopies: readonly SlotCopy[];
   readonly elections: {
     readonly driver: Elected | null;
     readonly ours: Elected | null;
     /** The same copy, two copies with one table, or nobody. */
     readonly agree: boolean;
   };
+  /** The copy that `entries` and `ghosts` of a report come from: our elected one, or the one that was asked for. */
+  readonly shown: ValidSlot | null;
+  readonly ambiguities: readonly Ambiguity[];
+}
+
+/** What is known about a spare. */
+export interface Report extends Findings {
+  readonly sizeBytes: bigint;
+  /** The geometry that `copies`, `elections`, `lints` and `ambiguities` are about. */
+  readonly geometry: GeometryName;
+  /** The five of the geometry that is not reported: what a create would leave behind or collide with. */
+  readonly otherCopies: readonly SlotCopy[];
   /** Always about the driver's places. */
   readonly activation: Activation;
-  /** The copy that `entries` and `ghosts` come from: our elected one, or the one that was asked for. */
-  readonly shown: ValidSlot | null;
   readonly entries: readonly ReportEntry[];
   readonly ghosts: readonly ReportEntry[];
   readonly lints: readonly Lint[];
-  readonly ambiguities: readonly Ambiguity[];
 }
 
 /**
@@ -97,27 +101,41 @@ export function examine(input: ExamineInput): Report {
   const atDocumented = readCopies(geometries.documented, reads.documented, sizeBytes);
   const geometry = chooseGeometry(input.geometry, atDriver, atDocumented);
   const [copies, otherCopies] = geometry === 'driver' ? [atDriver, atDocumented] : [atDocumented, atDriver];
-
-  const driver = electDriver(copies, now);
-  const ours = electOurs(copies);
-  const shown = input.copy === undefined ? ours : namedCopy(copies, input.copy);
+  const findings = judgeCopies(copies, now, input.copy);
+  const { shown } = findings;
   const { deviceSectors } = input;
   return {
+    ...findings,
     sizeBytes,
-    now,
     geometry,
-    copies: copies.map((copy) => ({ ...copy, driverRejects: driverVerdict(copy.slot, now) })),
     otherCopies,
+    activation: activationOf(atDriver, now),
+    entries: entriesOf(shown),
+    ghosts: ghostsOf(shown),
+    lints: lintsOf({
+      copies,
+      ours: electOurs(copies),
+      shown,
+      now,
+      deviceSectors,
+      geometry: geometries[geometry],
+    }),
+  };
+}
+
+/** What the elections say of slots that are decoded already. @throws as `examine` does. */
+export function judgeCopies(copies: readonly SlotCopy[], now: UnixSeconds, copy?: number): Findings {
+  const driver = electDriver(copies, now);
+  const ours = electOurs(copies);
+  return {
+    now,
+    copies: copies.map((one) => ({ ...one, driverRejects: driverVerdict(one.slot, now) })),
     elections: {
       driver: driver && { copy: driver.copy, sequence: driver.sequenceNumber },
       ours: ours && { copy: ours.copy, sequence: ours.slot.header.sequenceNumber },
       agree: electionsAgree(driver, ours),
     },
-    activation: activationOf(atDriver, now),
-    shown,
-    entries: entriesOf(shown),
-    ghosts: ghostsOf(shown),
-    lints: lintsOf({ copies, ours, shown, now, deviceSectors, geometry: geometries[geometry] }),
+    shown: copy === undefined ? ours : namedCopy(copies, copy),
     ambiguities: ambiguitiesOf(copies, driver, ours, now),
   };
 }

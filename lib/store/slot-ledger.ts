@@ -3,6 +3,7 @@
 import type { ByteOffset, UnixSeconds } from '../base/units.js';
 import { decodeSlot } from '../format/codec.js';
 import type { SlotRead } from '../format/damage.js';
+import { driverVerdict } from '../format/driver.js';
 import type { Geometry } from '../format/geometry.js';
 import type { Metadata } from '../format/metadata.js';
 import { slotBytes } from '../format/structure.js';
@@ -18,6 +19,7 @@ interface LedgerSlot {
   readonly offset: ByteOffset;
   role: SlotRole;
   picked: boolean;
+  yields: boolean;
   /** What the slot holds, where that is known. */
   bytes: Uint8Array | null;
   /** Whether `bytes` are the ledger's to change, and not a report's. */
@@ -31,7 +33,6 @@ export class SlotLedger {
   readonly #geometry: Geometry;
   /** Sequences above it were given out by this store. */
   readonly #base: bigint;
-  #agree = true;
   #contested = false;
   #waiting: (() => void)[] = [];
 
@@ -50,7 +51,16 @@ export class SlotLedger {
     this.#base = nextSequenceBase(copies);
     this.#slots = copies.map(({ copy, offset, slot }) => {
       const bytes = slot.state === 'absent' ? null : slot.bytes;
-      return { copy, offset, bytes, own: false, content: null, role: roleBefore(slot), picked: false };
+      return {
+        copy,
+        offset,
+        bytes,
+        own: false,
+        content: null,
+        role: roleBefore(slot),
+        picked: false,
+        yields: false,
+      };
     });
     this.#assign(copies, named, now);
     for (const slot of this.#slots) if (slot.role === 'named') slot.content = content;
@@ -58,11 +68,6 @@ export class SlotLedger {
 
   get plan(): readonly PlanSlot[] {
     return this.#slots;
-  }
-
-  /** Whether the driver elects the same table as the one that is named, be it by another copy. */
-  get electionsAgree(): boolean {
-    return this.#agree;
   }
 
   /** Whether an election finds another table than the named one, until a new copy is durable (guarantee B). */
@@ -109,12 +114,12 @@ export class SlotLedger {
       } else if (after?.outcome === 'unknown' || after?.disarmed) {
         slot.role = inFlight ? 'unsettled' : 'unread';
         slot.content = null;
-      } else if (anyNew && (slot.role === 'named' || slot.role === 'elected')) {
+      } else if (anyNew && ['named', 'twin', 'elected'].includes(slot.role)) {
         slot.role = 'other'; // The new table outranks it.
       }
     }
     if (anyNew) {
-      for (const slot of this.#slots) slot.picked = false;
+      for (const slot of this.#slots) slot.picked = slot.yields = false;
       const first = this.#named();
       if (first !== undefined) first.picked = true;
       this.#contested = false;
@@ -170,11 +175,10 @@ export class SlotLedger {
     );
     const driver = electDriver(copies, now);
     const ours = electOurs(copies);
-    this.#agree = driver === null || namedSlot === undefined || sameTable(driver.bytes, namedSlot.slot.bytes);
     this.#contested =
       namedSlot !== undefined &&
       (driver === null ||
-        !this.#agree ||
+        !sameTable(driver.bytes, namedSlot.slot.bytes) ||
         (ours !== null && !sameTable(ours.slot.bytes, namedSlot.slot.bytes)));
     const elected = [driver?.bytes, ours?.slot.bytes].filter((bytes) => bytes !== undefined);
     for (const { copy, slot } of copies) {
@@ -183,9 +187,17 @@ export class SlotLedger {
       const { bytes } = slot;
       mine.picked = copy === named || copy === driver?.copy || copy === ours?.copy;
       if (namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, bytes)) mine.role = 'named';
-      else if (elected.some((winner) => sameButIndex(winner, bytes))) mine.role = 'elected';
-      else mine.role = roleBefore(slot);
+      else if (!elected.some((winner) => sameButIndex(winner, bytes))) mine.role = roleBefore(slot);
+      else if (namedSlot !== undefined && sameTable(namedSlot.slot.bytes, bytes)) mine.role = 'twin';
+      else mine.role = 'elected';
     }
+    // The driver and we elect two others. The one goes first without which its election finds the named table: what comes
+    // to light otherwise is a table that nobody would ask about any more.
+    const driverFinds = namedSlot !== undefined && driverVerdict(namedSlot.slot, now) === null;
+    const oursFinds =
+      namedSlot !== undefined && electOurs(copies.filter(({ copy }) => copy !== ours?.copy)) === namedSlot;
+    const first = driverFinds && !oursFinds ? driver?.copy : ours?.copy;
+    for (const slot of this.#slots) slot.yields = slot.role === 'elected' && slot.copy === first;
     // Of the named table only the named copy is kept to the last.
     for (const slot of this.#slots) if (slot.role === 'named') slot.picked = slot.copy === named;
   }

@@ -14,7 +14,7 @@ import {
  * the module may accept what we do not decode.
  */
 export const sameTable = (a: Uint8Array, b: Uint8Array): boolean =>
-  Buffer.compare(tableBytes(a), tableBytes(b)) === 0;
+  a === b || Buffer.compare(tableBytes(a), tableBytes(b)) === 0;
 
 function tableBytes(slot: Uint8Array): Uint8Array {
   return slot.subarray(entriesOffset, entriesOffset + activeRemapsOf(slot) * entryBytes);
@@ -30,7 +30,7 @@ export function effectiveEntries(entries: readonly RemapEntry[]): boolean[] {
 export function sameButIndex(a: Uint8Array, b: Uint8Array): boolean {
   const equal = (start: number, end: number) =>
     Buffer.compare(a.subarray(start, end), b.subarray(start, end)) === 0;
-  return equal(0, checksumOffset) && equal(indexEnd, structureBytes);
+  return a === b || (equal(0, checksumOffset) && equal(indexEnd, structureBytes));
 }
 
 //  Checksum and copy index follow each other: one hole in the comparison.

@@ -10,7 +10,7 @@ import {
   type WriteStep,
 } from '../device/device.js';
 import type { Piece } from '../format/update.js';
-import { type PlannedWrite, phasesOf } from './commit-plan.js';
+import { groupsOf, type PlannedPart, type PlannedWrite, phasesOf } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
 
 export interface WriteJob {
@@ -35,8 +35,6 @@ export interface WriteResult {
   readonly drained: Promise<readonly CopyOutcome[]>;
 }
 
-type Part = { readonly write: PlannedWrite; readonly kind: 'disarm' | 'body' };
-
 export async function writeCopies({
   device,
   order,
@@ -56,14 +54,10 @@ export async function writeCopies({
     // The last good copy waits for a durable new one, whatever else has failed. With one slot in all there is no other.
     if (left[0]?.last && durable() === 0 && order.length > 1) break;
     // A copy whose write has failed is no copy at rest: phases get smaller with it.
-    const { parts, groups } = batchOf(
-      phasesOf(left, left.length + durable(), durable() > 0),
-      device,
-      offsetOf,
-      piecesOf,
-    );
+    const phases = phasesOf(left, left.length + durable(), durable() > 0);
+    const { parts, steps } = stepsOf(groupsOf(phases), device, offsetOf, piecesOf);
     try {
-      await device.writeOrdered(groups, { signal });
+      await device.writeOrdered(steps, { signal });
       apply(outcomes, parts, undefined);
       break;
     } catch (error) {
@@ -104,32 +98,24 @@ const settled = (outcomes: Map<number, CopyOutcome>) => Promise.resolve([...outc
 const endings: readonly ErrorCode[] = ['ABORT_ERR', 'ERR_TIMEOUT', 'ERR_DEVICE_CLOSED', 'ERR_STORE_CLOSED'];
 const ends = (error: DmremapError): boolean => endings.includes(error.code);
 
-/** A phase is one group, or two where something in it is disarmed first. */
-function batchOf(
-  phases: readonly (readonly PlannedWrite[])[],
+/** The steps of the groups, and which part each of them belongs to. */
+function stepsOf(
+  groups: readonly (readonly PlannedPart[])[],
   device: Device,
   offsetOf: WriteJob['offsetOf'],
   piecesOf: WriteJob['piecesOf'],
 ) {
-  const parts: Part[] = [];
-  const groups: WriteStep[][] = [];
-  const zeros = new Uint8Array(device.info.logicalBlockSize);
-  for (const phase of phases) {
-    const disarmed = phase.filter(({ disarm }) => disarm);
-    if (disarmed.length > 0) {
-      groups.push(disarmed.map(({ copy }) => ({ offset: offsetOf(copy), bytes: zeros })));
-      parts.push(...disarmed.map((write) => ({ write, kind: 'disarm' }) as const));
-    }
-    const bodies = phase.flatMap((write) => piecesOf(write.copy).map((piece) => ({ write, piece })));
-    groups.push(
-      bodies.map(({ write, piece }) => ({
-        offset: byteOffset(offsetOf(write.copy) + BigInt(piece.offset)),
-        bytes: piece.bytes,
-      })),
-    );
-    parts.push(...bodies.map(({ write }) => ({ write, kind: 'body' }) as const));
-  }
-  return { parts, groups };
+  const zeros = [{ offset: 0, bytes: new Uint8Array(device.info.logicalBlockSize) }];
+  const parts: PlannedPart[] = [];
+  const steps = groups.map((group) =>
+    group.flatMap((part): WriteStep[] => {
+      const pieces = part.kind === 'disarm' ? zeros : piecesOf(part.copy);
+      parts.push(...pieces.map(() => part));
+      const start = offsetOf(part.copy);
+      return pieces.map(({ offset, bytes }) => ({ offset: byteOffset(start + BigInt(offset)), bytes }));
+    }),
+  );
+  return { parts, steps };
 }
 
 /**
@@ -138,15 +124,13 @@ function batchOf(
  */
 function apply(
   outcomes: Map<number, CopyOutcome>,
-  parts: readonly Part[],
+  parts: readonly PlannedPart[],
   writes: readonly WriteReport[] | undefined,
   mayLand = false,
 ): void {
   for (const [copy, before] of outcomes) {
-    const of = (kind: Part['kind']) =>
-      parts.flatMap((part, at) =>
-        part.write.copy === copy && part.kind === kind ? [reportOf(writes, at)] : [],
-      );
+    const of = (kind: PlannedPart['kind']) =>
+      parts.flatMap((part, at) => (part.copy === copy && part.kind === kind ? [reportOf(writes, at)] : []));
     const [disarms, bodies] = [of('disarm'), of('body')];
     if (bodies.length === 0) continue;
     const outcome = overallOutcome(bodies);

@@ -2,13 +2,16 @@
 import { describe, expect, it } from 'vitest';
 import { overwriteOrder, type PlanSlot, phasesOf, type SlotRole } from '../../lib/store/commit-plan.js';
 
-// N = the named table, its picked copy   n = another copy of it   D, d = another elected one   o = a table of nobody
+// N = the named table, its picked copy   n = another copy of it   T = the same table in other bytes, elected
+// D, d = another elected one   E = one that yields to another   o = a table of nobody
 // - = blank   x = damaged   ! = unreadable   ? = an aborted write may still land   . = does not fit
 const roles: Record<string, [SlotRole, boolean]> = {
   N: ['named', true],
   n: ['named', false],
   D: ['elected', true],
   d: ['elected', false],
+  E: ['elected', true],
+  T: ['twin', true],
   o: ['other', false],
   '-': ['blank', false],
   x: ['damaged', false],
@@ -20,39 +23,35 @@ const roles: Record<string, [SlotRole, boolean]> = {
 const slots = (drawn: string): PlanSlot[] =>
   drawn.split(' ').map((letter, copy) => {
     const [role, picked] = roles[letter] ?? ['absent', false];
-    return { copy, role, picked };
+    return { copy, role, picked, yields: letter === 'E' };
   });
 
-const plan = (drawn: string, agree = true) => overwriteOrder(slots(drawn), agree);
+const plan = (drawn: string) => overwriteOrder(slots(drawn));
 
 describe('the order of overwriting', () => {
   it.each([
-    //  drawn        agree  order      why
-    ['N n n n n', true, '1 2 3 4 0', 'the copy that was elected goes last'],
-    ['n n N n n', true, '0 1 3 4 2', 'wherever it lies'],
-    ['N n x - n', true, '3 2 1 4 0', 'nothing can be lost in blank and damaged slots'],
-    ['N o o n x', true, '4 1 2 3 0', 'then tables that nobody elects'],
-    [
-      'N n d D o',
-      false,
-      '4 1 2 3 0',
-      'then surplus copies, then the last of what is elected and was not named',
-    ],
-    ['N D', false, '1 0', 'the named table outlives the elected one'],
-    ['N D', true, '0 1', 'one table: the copy that the driver accepts outlives the one from the future'],
-    ['N ! x . .', true, '2 0', 'what cannot be read is left alone'],
-    ['N ? n . .', true, '2 0', 'what may still change is left alone'],
-    ['- - - - -', true, '0 1 2 3 4', 'an empty spare'],
-  ] as [string, boolean, string, string][])(
-    'of %s, elections agree: %s, is %s: %s',
-    (drawn, agree, order) => {
-      expect(
-        plan(drawn, agree)
-          .map(({ copy }) => copy)
-          .join(' '),
-      ).toBe(order);
-    },
-  );
+    //  drawn        order      why
+    ['N n n n n', '1 2 3 4 0', 'the copy that was elected goes last'],
+    ['n n N n n', '0 1 3 4 2', 'wherever it lies'],
+    ['N n x - n', '3 2 1 4 0', 'nothing can be lost in blank and damaged slots'],
+    ['N o o n x', '4 1 2 3 0', 'then tables that nobody elects'],
+    ['N n d D o', '4 1 2 3 0', 'then surplus copies, then the last of what is elected and was not named'],
+    ['N D', '1 0', 'the named table outlives the elected one'],
+    ['D N', '0 1', 'wherever it lies'],
+    ['N T', '0 1', 'one table: the copy that the driver accepts outlives the one from the future'],
+    ['D T N', '0 2 1', 'another table goes before both'],
+    ['E n N D', '1 0 3 2', 'surplus copies go before what is elected'],
+    ['D E N', '1 0 2', 'of two that are elected one yields'],
+    ['N ! x . .', '2 0', 'what cannot be read is left alone'],
+    ['N ? n . .', '2 0', 'what may still change is left alone'],
+    ['- - - - -', '0 1 2 3 4', 'an empty spare'],
+  ])('of %s is %s: %s', (drawn, order) => {
+    expect(
+      plan(drawn)
+        .map(({ copy }) => copy)
+        .join(' '),
+    ).toBe(order);
+  });
 
   it('disarms damaged slots, and no others', () => {
     expect(plan('N x - o d').filter(({ disarm }) => disarm)).toEqual([
