@@ -1,10 +1,12 @@
 // Brings a fresh clone to where it can be run: Debian packages, npm packages, the native addon, the compiled library.
-// What is done already is passed over. `--lint` adds what only the linters need. Plain Node, no packages.
+// What is done already is passed over. `--test` adds what only the tests need, `--lint` what only the linters do. Plain Node,
+// no packages.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNative, hasLiburing, root } from './lib/native-build.mjs';
 import { once } from './lib/steps.mjs';
+import { buildStuck, hasLibfuse, stuckFolder } from './lib/stuck-build.mjs';
 
 const onPath = (program) =>
   process.env.PATH.split(':').some((folder) => existsSync(`${folder || '.'}/${program}`));
@@ -12,15 +14,21 @@ const onPath = (program) =>
 const anywhere = (program) =>
   onPath(program) || existsSync(`/usr/sbin/${program}`) || existsSync(`/sbin/${program}`);
 
-/** A Debian package, and how to see that what we need of it is there. The last two are for the tests. */
+/** A Debian package, and how to see that what we need of it is there. */
 const packages = [
   { name: 'liburing-dev', present: hasLiburing },
   { name: 'g++', present: () => onPath('g++') },
   { name: 'make', present: () => onPath('make') },
   { name: 'python3', present: () => onPath('python3') },
-  { name: 'mount', present: () => anywhere('losetup') },
-  { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
 ];
+const forTests = process.argv.includes('--test');
+if (forTests) {
+  packages.push(
+    { name: 'mount', present: () => anywhere('losetup') },
+    { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
+    { name: 'libfuse3-dev', present: hasLibfuse },
+  );
+}
 if (process.argv.includes('--lint'))
   packages.push({ name: 'clang-format', present: () => onPath('clang-format') });
 
@@ -74,3 +82,14 @@ once('lib', {
     run('compiling the library', process.execPath, [tsc, '-p', 'tsconfig.build.json']);
   },
 });
+
+if (forTests) {
+  once('stuck', {
+    inputs: ['test/stuck/native', 'scripts/lib/stuck-build.mjs'],
+    product: `${stuckFolder}/uring_write`,
+    work: () => {
+      console.error('dmremap setup: building the helpers that make devices hang');
+      if (buildStuck() !== 0) process.exit(1);
+    },
+  });
+}
