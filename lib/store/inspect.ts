@@ -1,5 +1,4 @@
 // Room: store. From a device to a report: reads the slots of both geometries and examines what they hold. Never writes.
-import { abortRequestOf, neverStarted } from '../base/cancellable.js';
 import { OperationError } from '../base/errors.js';
 import { type ByteOffset, sectorsIn, type UnixSeconds } from '../base/units.js';
 import { type Device, maxTransferBytes } from '../device/device.js';
@@ -54,7 +53,6 @@ const isWholeSpare = ({ info }: Device): boolean =>
 /** What a slot holds. A read error is the slot's damage; an abort or a closed device ends the whole. */
 export async function readSlot(device: Device, offset: ByteOffset, signal: AbortSignal): Promise<SlotRead> {
   if (!fits(offset, device.info.sizeBytes)) return { kind: 'absent' };
-  if (signal.aborted) throw neverStarted(abortRequestOf(signal));
   try {
     return { kind: 'bytes', bytes: await device.read(offset, slotBytes, { signal }) };
   } catch (error) {

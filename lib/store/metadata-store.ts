@@ -227,7 +227,7 @@ export class MetadataStore implements AsyncDisposable {
    * it to the others; it then reports every copy as `unknown`, and `drained` how that commit ended.
    *
    * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
-   * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_DATA_IN_METADATA,
+   * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_IO, ERR_DATA_IN_METADATA,
    * ERR_SEQUENCE_EXHAUSTED, ERR_STORE_READ_ONLY and ERR_STORE_CLOSED, with nothing written. Only an abort that comes
    * before the call leaves no CommitError but an AbortError.
    */
@@ -257,14 +257,13 @@ export class MetadataStore implements AsyncDisposable {
   }
 
   async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
-    this.#checkOpen();
+    if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
     const entries = [...this.table];
     if (this.#mayHaveDataInMetadata && !options.allowDataInMetadata) {
       refuseDataInMetadata(entries, geometries[this.#geometry]);
     }
     if (this.#ledger.copiesOf('unsettled', 'unread').length > 0) {
       await this.#settle(options, signal);
-      this.#checkOpen();
     }
     this.#checkSlots(options);
     if (this.#lastSequence >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
@@ -301,18 +300,10 @@ export class MetadataStore implements AsyncDisposable {
     return before > now && before <= now + futureToleranceSeconds ? before : now;
   }
 
-  #checkOpen(): void {
-    if (this.#closed !== undefined) throw new DmremapError('ERR_STORE_CLOSED');
-    if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
-  }
-
   #checkSlots({ allowUnsafe = false }: CommitOptions): void {
     const known = this.#ledger.copiesOf(...writableRoles).length;
     if (known === 0) {
-      throw new DmremapError(
-        'ERR_DEVICE_TOO_SMALL',
-        `${this.device.info.path}: there is no copy that can be written`,
-      );
+      throw new DmremapError('ERR_IO', `${this.device.info.path}: there is no copy left that can be read`);
     }
     if (known === 1 && !allowUnsafe) throw new DmremapError('ERR_SINGLE_COPY');
   }

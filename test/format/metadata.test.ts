@@ -144,3 +144,10 @@ describe('encoding', () => {
     expect(() => encodeCopy(blank(1n), -1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
   });
 });
+
+test('a slot of another length is refused as the place of the tail', () => {
+  const metadata = metadataOf(validOf(drawSlot()));
+  expect(() => encodeCopy(metadata, 0, new Uint8Array(86_016))).toThrow(
+    expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
+  );
+});

@@ -31,6 +31,17 @@ describe('the phases on the device', () => {
     }
   });
 
+  it.each([
+    ['7 7t . . .', 0, 'w0 | w1', 'a twin that is elected outlives the copy that was named'],
+    ['7t 7 7t . .', 1, 'w2 | w1 | w0', 'of several twins the elected one'],
+    ['8+ 7 . . .', 1, 'w0 | w1', 'another table does not, elected or not'],
+    ['8+ 7 . . .', 0, 'w1 | w0', 'whoever elects it'],
+  ])('of %s with copy %i named are %s: %s', async (disk, copy, expected) => {
+    const spy = new SpyDevice(drawnDevice(disk));
+    await (await openStore(spy, copy)).commit();
+    expect(issued(spy)).toBe(expected);
+  });
+
   it('of a table that was named against the driver keep the named one to the last', async () => {
     const spy = new SpyDevice(drawnDevice('9+ 8 7 7 7'));
     await (await openStore(spy, 0)).commit();

@@ -110,6 +110,46 @@ describe('group commit', () => {
     expect(error.sequence).toBe(9n);
   });
 
+  it('tells a caller who has left how the commit ended, where it failed too', async () => {
+    const device = holding(4);
+    const store = await openStore(device);
+    const first = store.commit();
+    const [leaving, staying] = [store.commit(), store.commit()];
+    await first;
+    leaving.cancel();
+    leaving.cancel('twice');
+    const error = await failure(leaving);
+    const drained = error.drained;
+    staying.cancel('me too');
+    const last = await failure(staying);
+    expect(last).toMatchObject({ cause: 'me too', finds: 'either' });
+    device.resume();
+    expect(await drained).toEqual(await last.drained);
+    expect((await drained).finds).toBe('new');
+  });
+
+  it('says of copies that are left out why, and what an election may find where a copy was named', async () => {
+    const device = new HoldingDevice(drawnDevice('9+ 8 7 . .').bytes, 1);
+    const store = await openStore(device, 0);
+    const first = store.commit();
+    const [leaving, staying] = [store.commit(), store.commit()];
+    first.cancel();
+    await failure(first);
+    leaving.cancel();
+    const error = await failure(leaving);
+    expect(error.finds).toBe('other');
+    expect(error.copies.map(({ reason }) => reason)).toEqual([
+      undefined,
+      undefined,
+      'unsettled',
+      'absent',
+      'absent',
+    ]);
+    expect(await error.drained).toMatchObject({ finds: 'new' });
+    await staying;
+    device.resume();
+  });
+
   it('ends when the last of its callers has left, and says what is known to each, for its own reason', async () => {
     const device = holding(4);
     const store = await openStore(device);

@@ -326,6 +326,14 @@ describe('committing', () => {
     ]);
   });
 
+  it('names eight of the remaps that stand in the way, and how many more there are', async () => {
+    const remaps = Array.from({ length: 11 }, (_, at) => [BigInt(at), BigInt(8 * at)] as const);
+    const image = new Uint8Array(2 * slotBytes);
+    for (const copy of [0, 1]) image.set(drawSlot({ remaps, copyIndex: copy }), copy * slotBytes);
+    const store = await MetadataStore.open(new MemoryDevice(image), { now, mode: 'write' });
+    await expect(store.commit()).rejects.toThrow(/11 remapped sectors .*\(0 -> 0, .* 7 -> 56 and 3 more\)/);
+  });
+
   it('refuses while live data lies inside the metadata region, unless it is told otherwise', async () => {
     const device = new MemoryDevice(goldenBytes('real_autoremap'));
     const before = device.bytes.slice();

@@ -69,6 +69,17 @@ describe('the remap table', () => {
     for (let original = 0; original < 2048; original++) table.add(original);
     expect(() => table.add(2048)).toThrow(expect.objectContaining({ code: 'ERR_TABLE_FULL' }));
     expect(table.size).toBe(2048);
+    const tooMany = [...table, drawnEntry(3000n, 90_000n)];
+    expect(() => new RemapTable(sizes, tooMany)).toThrow(expect.objectContaining({ code: 'ERR_TABLE_FULL' }));
+  });
+
+  it('keeps what it was given, whatever becomes of the caller’s object', () => {
+    const entry = { ...drawnEntry(1n, 5000n) };
+    const table = new RemapTable(sizes);
+    table.insert(entry);
+    Object.assign(entry, { accessCount: 7 });
+    expect([...table]).toEqual([drawnEntry(1n, 5000n)]);
+    expect(() => Object.assign(table.add(2), { flags: 0 })).toThrow(TypeError);
   });
 
   it.each([

@@ -225,6 +225,7 @@ describe('the JSON of a table', () => {
       [{ entries: [{ ...entry, timestamp: '18446744073709551616' }] }, 'ERR_TABLE_INVALID'],
       [{ entries: [{ ...entry, original: '-1' }] }, 'ERR_TABLE_INVALID'],
       [{ entries: Array(2049).fill(entry) }, 'ERR_TABLE_FULL'],
+      [{ entries: { length: 1 } }, 'ERR_TABLE_INVALID'],
       [{ mainSectors: 64 }, 'ERR_TABLE_INVALID'],
     ];
     for (const [change, code] of rows) expect(codeOf(() => fromTableJson({ ...good, ...change }))).toBe(code);
