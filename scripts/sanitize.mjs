@@ -1,50 +1,92 @@
-// The native part under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer: builds it in a folder of its own
-// and runs the tests of the device and of its teardown against that build.
+// The native part under the sanitizers, each with a build of its own: `npm run sanitize [-- asan|tsan|valgrind ...]`, all by
+// default. asan is AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer at once.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './lib/native-build.mjs';
 
-const folder = mkdtempSync(join(tmpdir(), 'dmremap-sanitize-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-for (const name of ['native', 'lib', 'test', 'dist', 'docs', 'scripts', 'binding.gyp', 'package.json']) {
-  cpSync(join(root, name), join(folder, name), { recursive: true });
-}
-for (const name of ['vitest.config.ts', 'tsconfig.json', 'tsconfig.build.json'])
-  cpSync(join(root, name), join(folder, name));
-symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-mkdirSync(join(folder, 'build'), { recursive: true });
+const folders = [];
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
-function run(command, arguments_, environment) {
+/** The project once more, with an addon that is built with these flags. */
+function built(name, flags) {
+  const folder = mkdtempSync(join(tmpdir(), `dmremap-${name}-`));
+  folders.push(folder);
+  for (const part of ['native', 'lib', 'test', 'dist', 'docs', 'scripts', 'binding.gyp', 'package.json'])
+    cpSync(join(root, part), join(folder, part), { recursive: true });
+  for (const file of ['vitest.config.ts', 'tsconfig.json', 'tsconfig.build.json'])
+    cpSync(join(root, file), join(folder, file));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  mkdirSync(join(folder, 'build'));
+  console.log(`${name}: building with ${flags}`);
+  const environment = { CXXFLAGS: flags, LDFLAGS: flags };
+  const status = run(folder, process.execPath, ['scripts/build-native.mjs'], environment);
+  if (status !== 0) throw new Error(`${name}: the build has failed`);
+  return folder;
+}
+
+function run(folder, command, arguments_, environment) {
   const options = { cwd: folder, stdio: 'inherit', env: { ...process.env, ...environment } };
   return spawnSync(command, arguments_, options).status ?? 1;
 }
 
-const flags = '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1';
+const vitest = (folder, files, environment) =>
+  run(folder, process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], environment);
+
 const runtime = (library) =>
   spawnSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).stdout.trim();
 
-console.log('sanitize: building with', flags);
-const built = run(process.execPath, ['scripts/build-native.mjs'], {
-  CXXFLAGS: flags,
-  LDFLAGS: '-fsanitize=address,undefined',
+const tools = {
+  asan() {
+    const flags =
+      '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1';
+    const folder = built('asan', flags);
+    // What Node and V8 keep until the process ends is not ours to free.
+    const suppressions = join(folder, 'leaks.txt');
+    const theirs = ['node::', 'v8::', 'uv_', 'napi_', 'bin/node'];
+    writeFileSync(suppressions, theirs.map((name) => `leak:${name}`).join('\n'));
+    const files = ['test/device', 'test/store/workers.test.ts', 'test/store/commit-abort.test.ts'];
+    return vitest(folder, files, {
+      LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
+      ASAN_OPTIONS: 'detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=12:halt_on_error=1',
+      LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
+      UBSAN_OPTIONS: 'print_stacktrace=1',
+    });
+  },
+
+  tsan() {
+    const folder = built('tsan', '-fsanitize=thread -fno-omit-frame-pointer -g -O1');
+    // Those without programs of their own: such a program would be preloaded too.
+    const files = ['contract', 'aborts', 'fence'].map((name) => `test/device/${name}.test.ts`);
+    return vitest(folder, [...files, 'test/store/workers.test.ts'], {
+      LD_PRELOAD: runtime('libtsan.so'),
+      // Node is not built with it: only what our code does is looked at.
+      TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:exitcode=66',
+    });
+  },
+
+  valgrind() {
+    const folder = built('valgrind', '-g -O1');
+    // The static libstdc++ is not seen by it, so new and free look like no pair.
+    const options = ['--error-exitcode=9', '--show-mismatched-frees=no', '--num-callers=20', '--quiet'];
+    const script = ['test/fixtures/exercise.mjs', join(folder, 'dist/index.js'), join(folder, 'image')];
+    return run(folder, 'valgrind', [...options, process.execPath, ...script], {});
+  },
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(tools, name));
+if (unknown.length > 0) {
+  console.error(`sanitize: there is no ${unknown.join(', ')}: ${Object.keys(tools).join(', ')}`);
+  process.exit(16);
+}
+const failed = (asked.length > 0 ? asked : Object.keys(tools)).filter((name) => {
+  const status = tools[name]();
+  console.log(`${name}: ${status === 0 ? 'clean' : `FAILED (${status})`}`);
+  return status !== 0;
 });
-// What Node and V8 keep until the process ends is not ours to free.
-const suppressions = join(folder, 'leaks.txt');
-writeFileSync(
-  suppressions,
-  ['node::', 'v8::', 'uv_', 'napi_', 'bin/node'].map((name) => `leak:${name}`).join('\n'),
-);
-const files = ['test/device', 'test/store/workers.test.ts', 'test/store/commit-abort.test.ts'];
-const status =
-  built !== 0
-    ? built
-    : run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], {
-        LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
-        ASAN_OPTIONS: 'detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=12:halt_on_error=1',
-        LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
-        UBSAN_OPTIONS: 'print_stacktrace=1',
-      });
-console.log(status === 0 ? 'sanitize: clean' : 'sanitize: FAILED');
-process.exitCode = status === 0 ? 0 : 1;
+console.log(failed.length === 0 ? 'sanitize: clean' : `sanitize: FAILED: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;

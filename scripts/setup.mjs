@@ -1,6 +1,6 @@
 // Brings a fresh clone to where it can be run: Debian packages, npm packages, the native addon, the compiled library.
-// What is done already is passed over. `--test` adds what only the tests need, `--lint` what only the linters do. Plain Node,
-// no packages.
+// What is done already is passed over. `--test` adds what only the tests need, `--lint` what the linters and
+// `--sanitize` what the sanitizers do. Plain Node, no packages.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +29,8 @@ if (forTests) {
     { name: 'libfuse3-dev', present: hasLibfuse },
   );
 }
+if (process.argv.includes('--sanitize'))
+  packages.push({ name: 'valgrind', present: () => onPath('valgrind') });
 if (process.argv.includes('--lint'))
   packages.push({ name: 'clang-format', present: () => onPath('clang-format') });
 
