@@ -1,6 +1,6 @@
 // The only memory that the kernel ever sees (io contract 1). Page-aligned, so good for every O_DIRECT target.
-// A block goes back to the slab at its write's own completion and at nothing else; what is still in flight
-// when the slab dies is unmapped, never recycled: the kernel holds its own reference on the pages.
+// A block goes back to the slab at its write's own completion and at nothing else; a segment that is still in
+// use when the slab dies stays mapped, so that its addresses are nobody else's.
 #ifndef DMREMAP_NATIVE_SLAB_H_
 #define DMREMAP_NATIVE_SLAB_H_
 

@@ -1,7 +1,16 @@
 // The native part under the sanitizers, each with a build of its own: `npm run sanitize [-- asan|tsan|valgrind ...]`, all by
 // default. asan is AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer at once.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './lib/native-build.mjs';
@@ -33,8 +42,22 @@ function run(folder, command, arguments_, environment) {
   return spawnSync(command, arguments_, options).status ?? 1;
 }
 
-const vitest = (folder, files, environment) =>
-  run(folder, process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...files], environment);
+/**
+ * Runs the tests with the runtime of a sanitizer. Its reports go to files: who runs the tests hears nothing of what a process
+ * of theirs says, or exits with, at its end.
+ */
+function vitest(folder, files, environment) {
+  const status = run(
+    folder,
+    process.execPath,
+    ['node_modules/vitest/vitest.mjs', 'run', ...files],
+    environment,
+  );
+  const reports = readdirSync(folder).filter((name) => name.startsWith('report.'));
+  for (const name of reports.slice(0, 5)) console.log(readFileSync(join(folder, name), 'utf8'));
+  if (reports.length > 0) console.log(`${reports.length} processes have something to report`);
+  return status !== 0 || reports.length > 0 ? 1 : 0;
+}
 
 const runtime = (library) =>
   spawnSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).stdout.trim();
@@ -51,9 +74,9 @@ const tools = {
     const files = ['test/device', 'test/store/workers.test.ts', 'test/store/commit-abort.test.ts'];
     return vitest(folder, files, {
       LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
-      ASAN_OPTIONS: 'detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=12:halt_on_error=1',
+      ASAN_OPTIONS: `detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=12:halt_on_error=1:log_path=${folder}/report`,
       LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
-      UBSAN_OPTIONS: 'print_stacktrace=1',
+      UBSAN_OPTIONS: `print_stacktrace=1:log_path=${folder}/report`,
     });
   },
 
@@ -64,7 +87,7 @@ const tools = {
     return vitest(folder, [...files, 'test/store/workers.test.ts'], {
       LD_PRELOAD: runtime('libtsan.so'),
       // Node is not built with it: only what our code does is looked at.
-      TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:exitcode=66',
+      TSAN_OPTIONS: `ignore_noninstrumented_modules=1:log_path=${folder}/report`,
     });
   },
 
