@@ -1,29 +1,45 @@
 // Room: store. What a caller is told who gives up a commit before it begins, or while it goes on for others: there is no
 // report of the device behind it, only what the ledger knows.
 import type { AbortRequest } from '../base/cancellable.js';
-import { errorCodes } from '../base/errors.js';
+import { type ErrorCode, errorCodes } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
-import { writableRoles } from './commit-plan.js';
 import { CommitError, type CommitFinal, type CommitReport, type CopyOutcome } from './commit-report.js';
 import { foundBefore } from './commit-run.js';
 import type { SlotLedger } from './slot-ledger.js';
 
-/** An abort while the commit waited for its turn, or for what it has to read first: nothing of it was issued. */
+/** Why a caller gets no report of a commit: it gave up, or something failed before the first write. */
+export interface Ending {
+  readonly code: ErrorCode;
+  readonly cause: unknown;
+  readonly errno?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** The end of a commit that waited for its turn, or for what it has to read first: nothing of it was issued. */
 export function notBegun(
   ledger: SlotLedger,
   sequence: Sequence,
-  { code, cause }: AbortRequest,
+  { code, cause, errno, message = errorCodes[code] }: Ending,
   anotherIsRunning: boolean,
 ): CommitError {
-  const before = foundBefore(ledger);
-  const finds = before === 'old' && anotherIsRunning ? 'either' : before;
-  const copies = ledger.plan.map(
-    ({ copy }): CopyOutcome => ({ copy, outcome: 'untouched', disarmed: false, reason: undefined }),
-  );
-  const drained = Promise.resolve({ copies, finds });
-  const message = `${errorCodes[code]}; nothing of this commit was written`;
-  return new CommitError(code, message, { cause, sequence, copies, finds, drained });
+  const final = nothingOf(ledger);
+  const finds = final.finds === 'old' && anotherIsRunning ? 'either' : final.finds;
+  return new CommitError(code, `${message}; nothing of this commit was written`, {
+    cause,
+    errno,
+    sequence,
+    copies: final.copies,
+    finds,
+    drained: Promise.resolve({ copies: final.copies, finds }),
+  });
 }
+
+const nothingOf = (ledger: SlotLedger): CommitFinal => ({
+  copies: ledger.plan.map(
+    ({ copy }): CopyOutcome => ({ copy, outcome: 'untouched', disarmed: false, reason: undefined }),
+  ),
+  finds: foundBefore(ledger),
+});
 
 /** An abort of one caller of a commit that is in the middle of it: how it ends is for `drained` to tell. */
 export function leftAlone(
@@ -34,9 +50,10 @@ export function leftAlone(
 ): CommitError {
   const copies = ledger.plan.map(
     ({ copy, role }): CopyOutcome =>
-      writableRoles.includes(role)
-        ? { copy, outcome: 'unknown', disarmed: false, reason: undefined }
-        : { copy, outcome: 'untouched', disarmed: false, reason: role },
+      role === 'absent' || role === 'unreadable'
+        ? { copy, outcome: 'untouched', disarmed: false, reason: role }
+        : // One that is unsettled or unread may be read back first, and then be written.
+          { copy, outcome: 'unknown', disarmed: false, reason: undefined },
   );
   const finds = ledger.isContested ? 'other' : 'either';
   const failed = running.then(
@@ -46,7 +63,7 @@ export function leftAlone(
   const drained = failed.then((error): CommitFinal | Promise<CommitFinal> => {
     if (error === undefined) return running;
     if (error instanceof CommitError) return new Promise((resolve) => error.whenDrained(resolve));
-    return { copies, finds };
+    return nothingOf(ledger);
   });
   return new CommitError(code, `${errorCodes[code]}; the commit goes on for other callers`, {
     cause,

@@ -2,13 +2,14 @@
 // which takes the table as it is when its turn comes, so each is acknowledged by a commit that holds its change. An abort
 // of one of them settles at once and ends the commit only when nobody else waits for it.
 import {
-  AbortRequest,
+  type AbortRequest,
   abortRequestOf,
   type Cancellable,
   cancellable,
   linkSignals,
 } from '../base/cancellable.js';
 import { OperationError } from '../base/errors.js';
+import type { Ending } from './commit-abort.js';
 import { CommitError, type CommitReport } from './commit-report.js';
 import type { CommitOptions } from './store-options.js';
 
@@ -19,7 +20,7 @@ export interface CommitRunner {
   /** One commit, with the table as it is at the call. */
   run(options: CommitOptions, signal: AbortSignal): Promise<CommitReport>;
   /** The error of a caller whose commit was not begun. */
-  notBegun(request: AbortRequest, isRunning: boolean): CommitError;
+  notBegun(ending: Ending, anotherIsRunning: boolean): CommitError;
   /** The error of a caller who gave up a commit that goes on for others; `final` is that commit. */
   leftAlone(request: AbortRequest, final: Promise<CommitReport>): CommitError;
 }
@@ -36,7 +37,8 @@ interface Group {
   readonly callers: Set<Caller>;
   /** Aborted when the last caller has left. */
   readonly controller: AbortController;
-  /** Undefined until its turn comes. */
+  /** Its turn has come: nobody joins any more, whatever is called while it starts. */
+  started: boolean;
   running: Promise<CommitReport> | undefined;
   /** The abort that ended it, where one did. */
   endedBy: AbortRequest | undefined;
@@ -70,11 +72,12 @@ export class CommitQueue {
   }
 
   /** With the last group that waits, if it is of the same kind: what one caller allows holds for nobody else. */
-  #join(caller: Caller, { allowUnsafe, allowDataInMetadata, unsettled }: CommitOptions): Group {
+  #join(caller: Caller, options: CommitOptions): Group {
+    const { allowUnsafe = false, allowDataInMetadata = false, unsettled = 'reject' } = options;
     const last = this.#groups.at(-1);
     const fits =
       last !== undefined &&
-      last.running === undefined &&
+      !last.started &&
       last.options.allowUnsafe === allowUnsafe &&
       last.options.allowDataInMetadata === allowDataInMetadata &&
       last.options.unsettled === unsettled;
@@ -86,6 +89,7 @@ export class CommitQueue {
       options: { allowUnsafe, allowDataInMetadata, unsettled },
       callers: new Set([caller]),
       controller: new AbortController(),
+      started: false,
       running: undefined,
       endedBy: undefined,
     };
@@ -95,6 +99,7 @@ export class CommitQueue {
   }
 
   #start(group: Group): void {
+    group.started = true;
     const { signal, unlink } = linkSignals(group.controller.signal, ...this.#runner.ending);
     group.running = signal.aborted
       ? Promise.reject(this.#runner.notBegun(abortRequestOf(signal), false))
@@ -118,7 +123,7 @@ export class CommitQueue {
   #leave(group: Group, caller: Caller, request: AbortRequest): void {
     if (caller.left !== undefined || !group.callers.has(caller)) return;
     caller.left = request;
-    if (group.running === undefined) {
+    if (!group.started) {
       group.callers.delete(caller);
       caller.reject(this.#runner.notBegun(request, true));
       if (group.callers.size > 0) return;
@@ -142,11 +147,12 @@ export class CommitQueue {
   #errorFor({ endedBy }: Group, { left }: Caller, error: unknown): unknown {
     if (!(error instanceof OperationError)) return error;
     const aborted = error.code === 'ABORT_ERR' || error.code === 'ERR_TIMEOUT';
-    const own =
-      aborted && left !== undefined
-        ? left
-        : new AbortRequest(error.code as AbortRequest['code'], error.cause);
-    if (!(error instanceof CommitError)) return this.#runner.notBegun(own, false);
-    return aborted && left !== undefined && left !== endedBy ? error.because(left) : error;
+    if (error instanceof CommitError) {
+      return aborted && left !== undefined && left !== endedBy ? error.because(left) : error;
+    }
+    if (aborted && left !== undefined) return this.#runner.notBegun(left, false);
+    const { code, errno, message, cause } = error;
+    const ended = code === 'ERR_DEVICE_CLOSED' || code === 'ERR_STORE_CLOSED' || aborted;
+    return this.#runner.notBegun({ code, errno, message, cause: ended ? cause : error }, false);
   }
 }

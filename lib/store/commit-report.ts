@@ -1,6 +1,6 @@
 // Room: store, pure part. What a commit says about the disk, copy by copy, whether it succeeded or not (io contract 9).
 import type { AbortRequest } from '../base/cancellable.js';
-import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
+import { type ErrorCode, errorCodes, OperationError, type Outcome } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
 import { assertNever } from '../base/units.js';
 
@@ -87,7 +87,8 @@ export class CommitError extends OperationError<CommitFinal> {
 
   /** The same knowledge for another caller, who gave up for a reason of its own. */
   because({ code, cause }: AbortRequest): CommitError {
-    const { message, sequence, copies, finds, sameTable } = this;
+    const { sequence, copies, finds, sameTable } = this;
+    const message = this.message.replace(errorCodes[this.code], errorCodes[code]);
     const drained = new Promise<CommitFinal>((resolve) => this.whenDrained(resolve));
     const hold = () => void this.drained;
     return new CommitError(code, message, { cause, sequence, copies, finds, sameTable, drained, hold });

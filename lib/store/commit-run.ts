@@ -4,7 +4,7 @@
 import type { Device } from '../device/device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
-import { slotBytes } from '../format/structure.js';
+import { slotBytes, structureBytes } from '../format/structure.js';
 import { type Piece, piecesOf, type Update, updateBetween } from '../format/update.js';
 import { overwriteOrder, type PlannedWrite, type PlanSlot } from './commit-plan.js';
 import { CommitError, type CommitReport, type CopyOutcome, findsOf } from './commit-report.js';
@@ -13,8 +13,6 @@ import { writeCopies } from './write-copies.js';
 
 /** What an update writes at least: smaller writes cost a disk with physical blocks of 4,096 bytes a read each. */
 const updateBlockBytes = 4096;
-/** The structure's 84,288 bytes, rounded up to such blocks. */
-const structureBlocksBytes = 86_016;
 
 export interface CommitJob {
   readonly device: Device;
@@ -113,6 +111,7 @@ function piecesFor({ device, ledger, metadata, indexOf, fresh }: CommitJob): (co
   const blockBytes = Math.max(updateBlockBytes, device.info.logicalBlockSize);
   // What could not be read may be bad anywhere: only a write of all of it heals it.
   const unreadable = ledger.copiesOf('unreadable');
+  const structureBlocksBytes = Math.ceil(structureBytes / blockBytes) * blockBytes;
   const updates = new Map<Metadata, Update>();
   const make = (copy: number): Piece[] => {
     const content = ledger.contentOf(copy);

@@ -5,6 +5,7 @@ import {
   abortRequestOf,
   type Cancellable,
   cancellableAsync,
+  maxTimeoutMs,
   neverStarted,
 } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
@@ -73,6 +74,8 @@ export class MetadataStore implements AsyncDisposable {
   #lastCommit: CommitReport | undefined;
   /** The highest sequence seen or given out, in a commit that failed too: it may still land. */
   #lastSequence: bigint;
+  /** The sequence of the commit that runs, once it is given out. */
+  #underWay: Sequence | undefined;
   readonly #queue: CommitQueue;
   readonly #unclaim: (() => void) | undefined;
   /** Aborted with the store: a commit that is under way then ends too. */
@@ -93,10 +96,10 @@ export class MetadataStore implements AsyncDisposable {
     this.#queue = new CommitQueue({
       ending: [this.#closing.signal, device.closed],
       run: (commitOptions, signal) => this.#commit(commitOptions, signal, false),
-      notBegun: (request, isRunning) =>
-        notBegun(this.#ledger, sequence(this.#lastSequence + 1n), request, isRunning),
+      notBegun: (ending, anotherIsRunning) =>
+        notBegun(this.#ledger, sequence(this.#lastSequence + 1n), ending, anotherIsRunning),
       leftAlone: (request, running) =>
-        leftAlone(this.#ledger, this.#lastSequence as Sequence, request, running),
+        leftAlone(this.#ledger, this.#underWay ?? sequence(this.#lastSequence + 1n), request, running),
     });
     const seen = nextSequenceBase(report.copies);
     const givenOut = lastSequenceOf(device);
@@ -224,7 +227,7 @@ export class MetadataStore implements AsyncDisposable {
    * Makes the table durable on every copy that can be written: first one, then two, then two (format section 6 rule 8).
    * Of a copy that is known byte for byte only the blocks that change are written. It is the table as it is when the
    * commit's turn comes: callers that come while one is under way share the next one, and an abort of one of them leaves
-   * it to the others; it then reports every copy as `unknown`, and `drained` how that commit ended.
+   * it to the others; it then reports as `unknown` every copy that may be written, and `drained` how that commit ended.
    *
    * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
    * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_IO, ERR_DATA_IN_METADATA,
@@ -258,6 +261,7 @@ export class MetadataStore implements AsyncDisposable {
 
   async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
     if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
+    this.#underWay = undefined;
     const entries = [...this.table];
     if (this.#mayHaveDataInMetadata && !options.allowDataInMetadata) {
       refuseDataInMetadata(entries, geometries[this.#geometry]);
@@ -278,6 +282,7 @@ export class MetadataStore implements AsyncDisposable {
     });
     // Given out, whatever becomes of the commit: an aborted one may still land.
     this.#lastSequence = next;
+    this.#underWay = next;
     this.#lastTimestamp = timestampSeconds;
     giveOutSequence(device, next);
     try {
@@ -335,7 +340,13 @@ export class MetadataStore implements AsyncDisposable {
         const message = `aborted writes to copies ${stuck.join(' ')} may still land, and only ${known} other can be used`;
         throw new DmremapError('ERR_RANGE_UNSETTLED', message);
       }
-      await abortable(ledger.whenDrained(), signal);
+      // Whoever waits keeps the process alive; a stuck write that nobody waits for does not.
+      const hold = setInterval(() => {}, maxTimeoutMs);
+      try {
+        await abortable(ledger.whenDrained(), signal);
+      } finally {
+        clearInterval(hold);
+      }
     }
   }
 }

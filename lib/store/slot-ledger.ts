@@ -186,7 +186,9 @@ export class SlotLedger {
       if (mine === undefined || slot.state === 'absent' || slot.bytes === null) continue;
       const { bytes } = slot;
       mine.picked = copy === named || copy === driver?.copy || copy === ours?.copy;
-      if (namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, bytes)) mine.role = 'named';
+      // Copy index and checksum are outside of the comparison: a copy that is damaged there looks like the named one.
+      if (slot.state !== 'valid' && driverVerdict(slot, now) !== null) mine.role = roleBefore(slot);
+      else if (namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, bytes)) mine.role = 'named';
       else if (!elected.some((winner) => sameButIndex(winner, bytes))) mine.role = roleBefore(slot);
       else if (namedSlot !== undefined && sameTable(namedSlot.slot.bytes, bytes)) mine.role = 'twin';
       else mine.role = 'elected';

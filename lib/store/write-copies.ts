@@ -1,6 +1,6 @@
 // Room: store. Carries out a plan: phase by phase through the device's ordered batch, and on past a copy that fails.
 // It knows phases and outcomes; what the bytes mean is known elsewhere.
-import { type DmremapError, type ErrorCode, OperationError } from '../base/errors.js';
+import { type DmremapError, type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import { type ByteOffset, byteOffset } from '../base/units.js';
 import {
   BatchError,
@@ -137,8 +137,10 @@ function apply(
     const errno = [...bodies, ...disarms].find(
       (part) => part.errno !== undefined && part.errno !== 'ECANCELED',
     );
-    const cut = bodies.some((part) => part.outcome === 'unknown') ? 'short write' : 'torn';
-    const why = outcome === 'unknown' && !mayLand ? cut : before.reason;
+    const isCut = ({ outcome: of }: { readonly outcome: Outcome }) => of === 'unknown';
+    const cut = [...bodies, ...disarms].some(isCut) ? 'short write' : 'torn';
+    const failed = outcome === 'unknown' || disarms.some(isCut);
+    const why = failed && !mayLand ? cut : before.reason;
     outcomes.set(copy, {
       copy,
       outcome,

@@ -1,6 +1,6 @@
 // What a slot can hold. Equal bytes are one content, decoded once, so that a disk is five small words and a
-// state that was judged before is known again. A damaged slot is the drawn one of its kind: nothing that decides looks
-// at more of it than its fault (a test holds real torn bytes against this).
+// state that was judged before is known again. A slot that a torn write has damaged is the drawn one of its kind: nothing
+// that decides looks at more of it than its fault (a test holds real torn bytes against this). What was drawn stays as it is.
 import { decodeSlot } from '../../lib/format/codec.js';
 import { copyIndexOffset, slotBytes } from '../../lib/format/structure.js';
 import type { SlotCopy } from '../../lib/store/copies.js';
@@ -68,10 +68,10 @@ export function drawnAt(word: string, copy: number): Content {
   return content;
 }
 
-/** The same content, or the drawn one of its kind where it is damaged. */
+/** The same content, or the drawn one of its kind where it is damaged and was not drawn itself. */
 export function canonical(content: Content): Content {
   const { slot } = content;
-  if (slot.state !== 'damaged') return content;
+  if (slot.state !== 'damaged' || drawn.get(content.name) === content) return content;
   switch (slot.damage.fault) {
     case 'checksum':
       return drawnContent('x');

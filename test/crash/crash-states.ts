@@ -41,7 +41,11 @@ export function stepsOf(start: State, log: readonly Recorded[]): Step[] {
       }
       const to = contentOf(bytes);
       held[slot] = to;
-      return { slot, to, isBody: to.slot.state === 'valid' };
+      // Disarming writes nothing but zeros, over the beginning.
+      const isZero = recorded.writes
+        .filter((write) => Math.floor(write.offset / slotBytes) === slot)
+        .every((write) => write.bytes.every((byte) => byte === 0));
+      return { slot, to, isBody: !isZero };
     });
     return { kind: 'writes', durable: recorded.durable, writes };
   });

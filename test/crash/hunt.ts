@@ -18,7 +18,7 @@ const tree = join(dirname(fileURLToPath(import.meta.url)), '../..');
 /** Looks for a first violation, the likeliest places first. */
 export async function firstViolation(): Promise<Violation | undefined> {
   const words = ['7', '6', 'x', '7f', '8+'];
-  const recorded = await exploreRecorded({ words: [...words, '-', '4294967300'], starts: 40, seed: 5 });
+  const recorded = await exploreRecorded({ words: [...words, '-', '7y', '4294967300'], starts: 40, seed: 5 });
   if (recorded.violations[0] !== undefined) return recorded.violations[0];
   const sectors = await exploreScenarios(sectorScenarios(), { randomSubsets: 100, decodes: 0, seed: 9 });
   if (sectors.violations[0] !== undefined) return sectors.violations[0];

@@ -6,7 +6,7 @@ import { electDriver, electOurs } from '../../lib/store/election.js';
 import { drawnNow } from '../support/disk.js';
 import { type Content, copiesOf, keyOf, type State } from './alphabet.js';
 import type { CrashState } from './crash-states.js';
-import type { Operation } from './operations.js';
+import type { Operation, OperationName } from './operations.js';
 
 /** The table of a copy as a key; null for nobody's. */
 export type Table = string | null;
@@ -66,9 +66,22 @@ export interface Promised {
 export function promisedBy(operation: Operation, start: State, end: State): Promised {
   const before = find(start);
   const old = operation.copy === undefined ? before.ours : tableOf(start[operation.copy] as Content);
-  const next = find(end).ours;
+  const next = nextOf(operation.name, old, end);
   const isA = before.driver === old && before.ours === old;
   return { before, old, next, isA, outranks: operation.name === 'commit' || operation.name === 'create' };
+}
+
+/** The table that has to come out, whatever the operation makes of it: of a commit only the added entry is taken from it. */
+function nextOf(name: OperationName, old: Table, end: State): Table {
+  switch (name) {
+    case 'repair':
+    case 'handover':
+      return old;
+    case 'create':
+      return '';
+    case 'commit':
+      return `${old}${find(end).ours?.slice(-40)}`;
+  }
 }
 
 /** What is wrong with a crash state; undefined where nothing is. */

@@ -140,6 +140,12 @@ export const mutants: readonly Mutant[] = [
     instead: '0',
   },
   {
+    name: 'incremental write on unknown bytes: of a slot whose checksum alone is wrong',
+    file: 'store/slot-ledger.js',
+    piece: "if (slot.state !== 'valid' && driverVerdict(slot, now) !== null)",
+    instead: 'if (false)',
+  },
+  {
     name: 'incremental write on unknown bytes: of any slot',
     file: 'store/slot-ledger.js',
     piece: "if (slot.role === 'named')\n                slot.content = content;",

@@ -23,6 +23,8 @@ export interface Plan {
 export const words = ['7', '6', 'x', '-', '7f', '8+', '6r'] as const;
 
 const whole = { words, ownIndex: false, repairs: 2, named: 'all' } as const;
+/** Beside these, the elected table with one bit flipped where copies may differ: in its checksum, or in its number. */
+const likeTheNamed = { ...whole, words: [...words, '7y', '7j'], fits: [1, 2, 3] } as const;
 const ownNumbers = { ...whole, ownIndex: true, fits: [1, 2, 3] } as const;
 const seed = 20_260_101;
 
@@ -33,20 +35,20 @@ export const plans = {
     copies: [{ ...whole, fits: [1, 2, 3, 4] }, { ...whole, fits: [5], named: 'elected' }, ownNumbers],
   }),
   usual: (): Plan => ({
-    copies: [{ ...whole, fits: [1, 2, 3, 4, 5] }, ownNumbers],
-    recorded: { words, starts: 400, seed },
+    copies: [{ ...whole, fits: [1, 2, 3, 4, 5] }, likeTheNamed, ownNumbers],
+    recorded: { words: likeTheNamed.words, starts: 400, seed },
     scenarios: sectorScenarios(),
     sectors: { randomSubsets: 2000, decodes: 4, seed },
     flipSamples: 2000,
     flipStride: 1,
   }),
   full: (): Plan => ({
-    // With a second kind of damage, one whose checksum holds and whose sequence counts; and one table under two dates.
+    // With a second kind of damage, one whose checksum holds and whose sequence counts; and one that looks like the named copy.
     copies: [
       { ...whole, words: [...words, '9h', '7t'], fits: [1, 2, 3, 4, 5] },
       { ...ownNumbers, fits: [4, 5] },
     ],
-    recorded: { words: [...words, '9h', '7t', 'm', 's', '0z', '7i'], starts: 20_000, seed },
+    recorded: { words: [...words, '9h', '7t', '7y', '7j', 'm', 's', '0z', '7i'], starts: 20_000, seed },
     scenarios: allSectorScenarios(words),
     sectors: { randomSubsets: 1_000_000, decodes: 100, seed },
     flipSamples: 20_000,

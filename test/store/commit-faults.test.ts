@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { cancellableAsync } from '../../lib/base/cancellable.js';
 import { OperationError } from '../../lib/base/errors.js';
+import { LyingDevice } from '../../lib/device/lying-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import type { CommitError } from '../../lib/store/commit-report.js';
 import { examineDevice } from '../../lib/store/examine-device.js';
@@ -15,6 +16,8 @@ describe('the phases on the device', () => {
   it.each([
     ['7 7 7 7 7', 'w1 | w2 w3 | w4 w0'],
     ['7 x 7 7 7', 'd1 | w1 | w2 w3 | w4 w0'],
+    ['7 7 7y 7 7j', 'd2 | w2 | d4 | w4 w1 | w3 w0'],
+    ['7y 7 . . .', 'd0 | w0 | w1'],
     ['x - x 7 7', 'w1 | d0 d2 | w0 w2 | w4 w3'],
     ['7 7 6 6 5', 'w2 | w3 w4 | w1 w0'],
     ['7 7 . . .', 'w1 | w0'],
@@ -265,4 +268,21 @@ describe('a write error', () => {
       code: 'ERR_IO',
     });
   });
+});
+
+it('a short write of the zeros that disarm a slot leaves that one out, and goes on with the others', async () => {
+  const device = new LyingDevice(drawnDevice('7 7 x 7 7').bytes, { logicalBlockSize: 4096 });
+  const store = await openStore(device);
+  device.lay({ fault: 'short' }, { on: 'write', nth: 1 });
+  expect(await store.commit()).toMatchObject({ finds: 'new', degraded: [2] });
+  expect(await store.commit()).toMatchObject({ degraded: [] });
+});
+
+it.each([8192, 16_384])('logical blocks of %i are written whole', async (logicalBlockSize) => {
+  const device = new MemoryDevice(drawnDevice('7 x - 6 7').bytes, { logicalBlockSize });
+  const store = await openStore(device);
+  expect(await store.commit()).toMatchObject({ finds: 'new', degraded: [] });
+  store.table.add(5000);
+  expect(await store.commit()).toMatchObject({ finds: 'new', degraded: [] });
+  expect(await electedSequence(device)).toBe(9n);
 });

@@ -141,7 +141,7 @@ describe('group commit', () => {
     expect(error.copies.map(({ reason }) => reason)).toEqual([
       undefined,
       undefined,
-      'unsettled',
+      undefined, //  The aborted write may still land, and the commit may come to write it.
       'absent',
       'absent',
     ]);
@@ -174,6 +174,75 @@ describe('group commit', () => {
     const finals = await Promise.all(errors.map(({ drained }) => drained));
     for (const final of finals) expect(final.finds).toBe('new');
     expect(await electedSequence(device)).toBe(9n);
+  });
+
+  it('says of a caller who leaves while the commit still waits what is true, then and finally', async () => {
+    const device = new HoldingDevice(drawnDevice('7 7 . . .').bytes, 1);
+    const store = await openStore(device);
+    const first = store.commit();
+    const options = { unsettled: 'wait' } as const;
+    const [leaving, staying] = [store.commit(options), store.commit(options)];
+    first.cancel();
+    await failure(first);
+    leaving.cancel();
+    const left = await failure(leaving);
+    expect(left.copies.slice(0, 2).map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+    device.resume();
+    const report = await staying;
+    expect(left.sequence).toBe(report.sequence);
+    expect(await left.drained).toEqual(report);
+  });
+
+  it('says that nothing was written where the others leave while it waits', async () => {
+    const device = new HoldingDevice(drawnDevice('7 7 . . .').bytes, 1);
+    const store = await openStore(device);
+    const first = store.commit();
+    const options = { unsettled: 'wait' } as const;
+    const [leaving, staying] = [store.commit(options), store.commit(options)];
+    first.cancel();
+    await failure(first);
+    leaving.cancel();
+    const left = await failure(leaving);
+    staying.cancel('me too');
+    const last = await failure(staying);
+    expect(last).toMatchObject({ cause: 'me too', outcome: 'untouched' });
+    const final = await left.drained;
+    expect(final.copies.map(({ outcome }) => outcome)).toEqual(Array(5).fill('untouched'));
+    expect(final).toEqual(await last.drained);
+    device.resume();
+  });
+
+  it('lets nobody join a commit that is starting, whatever is called meanwhile', async () => {
+    const device = drawnDevice('7 7 7 7 7');
+    let onNow = () => {};
+    const store = await MetadataStore.open(device, {
+      mode: 'write',
+      now: () => {
+        onNow();
+        return now();
+      },
+    });
+    let late: ReturnType<MetadataStore['commit']> | undefined;
+    onNow = () => {
+      if (late !== undefined) return;
+      store.table.add(2000);
+      late = store.commit();
+    };
+    store.table.add(1000);
+    const first = await store.commit();
+    const second = await (late as NonNullable<typeof late>);
+    expect(sequences([first, second])).toEqual([8n, 9n]);
+    expect((await MetadataStore.open(device, { now })).table.size).toBe(3);
+  });
+
+  it('counts a default that is written out as one that is not', async () => {
+    const store = await openStore(drawnDevice('7 7 7 7 7'));
+    const reports = await Promise.all([
+      store.commit(),
+      store.commit({ unsettled: 'reject' }),
+      store.commit({ allowUnsafe: false }),
+    ]);
+    expect(sequences(reports)).toEqual([8n, 9n, 9n]);
   });
 
   it('rejects all who share a commit that fails', async () => {

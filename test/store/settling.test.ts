@@ -27,6 +27,30 @@ describe('a slot whose write has failed', () => {
     expect(await electedSequence(device)).toBe(9n);
   });
 
+  it('is told with the device’s own error where what was written cannot be flushed', async () => {
+    const device = new LyingDevice(drawnDevice('7 7 7 7 7').bytes);
+    const store = await openStore(device);
+    const lift = device.lay(error, { on: 'write', range: at(2) });
+    expect((await store.commit()).degraded).toEqual([2]);
+    lift();
+    device.lay(error, { on: 'flush' });
+    const failed = await failure(store.commit());
+    expect(failed).toMatchObject({ code: 'ERR_IO', errno: 'EIO', outcome: 'untouched' });
+    expect(failed.message).toContain('nothing of this commit was written');
+    expect(failed.cause).toMatchObject({ code: 'ERR_IO', errno: 'EIO' });
+  });
+
+  it('is flushed before it is read back: bytes in a cache alone are no copy that outlives a power cut', async () => {
+    const device = new LyingDevice(drawnDevice('7 7 7 7 7').bytes);
+    const store = await openStore(device);
+    const lift = device.lay(error, { on: 'write', range: at(2) });
+    await store.commit();
+    lift();
+    const { flush, read } = device.count;
+    await store.commit();
+    expect(device.count).toMatchObject({ flush: flush + 1, read: read + 1 });
+  });
+
   it('is the end where it was the only one, and what is said is what is wrong', async () => {
     const device = new LyingDevice(drawnDevice('7 . . . .').bytes);
     const store = await openStore(device);
@@ -50,7 +74,7 @@ describe('a slot whose write has failed', () => {
   });
 });
 
-it('a write that drains while another slot is being read back is read back too', async () => {
+it('copies that drain one by one after an abort are written again by the next commits', async () => {
   // The second phase of the first commit stays in flight: two copies, of which one drains early.
   class Phases extends MemoryDevice {
     #writes = 0;

@@ -108,6 +108,7 @@ describe('a whole copy is written', () => {
   it.each([
     ['7 x - 6 7', [1, 2, 3]], //  Damaged, blank, stale.
     ['7 7 7 m v', [3, 4]],
+    ['7 7y 7j 7 7', [1, 2]], //  Damaged where copies may differ: like the named one in all that is compared.
     ['7 7 7 7 7', []],
   ])('to slots of %s that are not known to hold the table: %j', async (disk, expected) => {
     const spy = new SpyDevice(drawnDevice(disk));

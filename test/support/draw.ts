@@ -5,6 +5,7 @@
 //   7r    same table, dated now: newer than any other    7+   same table, too far in the future for the module
 //   0z    sequence and timestamp 0                       7#   count and health out of range, checksum holds
 //   7h    health out of range                            7i   a 32-bit structure, checksum holds
+//   7y    one bit of the checksum flipped                7j   one bit of the copy index flipped: its checksum fails
 //   x     bad checksum (was sequence 9)                  m    ours but for the magic
 //   v     version 5      s   shell stub      g  bytes of somebody else
 //   -     blank          .   absent          !  unreadable
@@ -56,12 +57,19 @@ function drawCopy(sequence: number, mark: string): Uint8Array<ArrayBuffer> {
       return drawSlot({ ...plain, header: { healthScore: 101 } });
     case '#':
       return patchSlot(drawSlot({ ...plain, header: { healthScore: 101 } }), 296, u32Bytes(2049));
+    case 'y':
+      return flipped(drawSlot(plain), 24);
+    case 'j':
+      return flipped(drawSlot(plain), 28);
     case 'i':
       return drawSlot({ ...plain, header: { structureSize: 76_092 } });
     default:
       throw new Error(`nobody knows how to draw ${sequence}${mark}`);
   }
 }
+
+const flipped = (slot: Uint8Array, at: number): Uint8Array<ArrayBuffer> =>
+  patchSlot(slot, at, [(slot[at] as number) ^ 1], false);
 
 /** The five slots of a drawn disk. */
 export const drawDisk = (disk: string): DrawnSlot[] => disk.split(' ').map(drawWord);
