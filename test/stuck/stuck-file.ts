@@ -26,6 +26,8 @@ export interface StuckFileOptions {
   readonly sizeBytes?: number;
   /** More files beside it, by name, with their sizes; `pathOf` tells where they are. */
   readonly beside?: Readonly<Record<string, number>>;
+  /** Whoever writes waits for the file system, io_uring's worker too: no write is asynchronous (FUSE_ASYNC_DIO). */
+  readonly synchronous?: boolean;
 }
 
 /**
@@ -190,7 +192,7 @@ export interface MountedStuckFs {
   readonly interrupted: Operation[];
 }
 
-export async function mountStuckFs({ sizeBytes = 1024 * 1024, beside = {} }: StuckFileOptions) {
+export async function mountStuckFs({ sizeBytes = 1024 * 1024, beside = {}, synchronous }: StuckFileOptions) {
   const mountpoint = newMountpoint();
   const held = new Map<number, Operation>();
   const answered: Answered[] = [];
@@ -207,7 +209,8 @@ export async function mountStuckFs({ sizeBytes = 1024 * 1024, beside = {} }: Stu
     '--file',
     `${name}=${size}`,
   ]);
-  const helper = await Helper.start('stuckfs', [...files, mountpoint], take);
+  const words = [...(synchronous ? ['--synchronous'] : []), ...files, mountpoint];
+  const helper = await Helper.start('stuckfs', words, take);
   const mounted: MountedStuckFs = { helper, mountpoint, held, answered, interrupted };
   return { mounted, sizeBytes };
 }

@@ -1,4 +1,4 @@
-// stuckfs [--owner PID] [--file NAME=BYTES]... MOUNTPOINT
+// stuckfs [--owner PID] [--synchronous] [--file NAME=BYTES]... MOUNTPOINT
 //
 // Mounts the file system and serves it until the lifeline ends; then everything passes, what is held is
 // released, and the mount is taken away at once. It goes on serving those that have a file open, and gives
@@ -92,18 +92,26 @@ static void Serve(struct fuse_session* session, const char* mountpoint) {
 }
 
 int main(int argc, char** argv) {
-  static const struct option kOptions[] = {
-      {"owner", required_argument, NULL, 'o'}, {"file", required_argument, NULL, 'f'}, {0}};
+  static const char kUsage[] =
+      "usage: stuckfs [--owner PID] [--synchronous] [--file NAME=BYTES]... MOUNTPOINT";
+  static const struct option kOptions[] = {{"owner", required_argument, NULL, 'o'},
+                                           {"synchronous", no_argument, NULL, 's'},
+                                           {"file", required_argument, NULL, 'f'},
+                                           {0}};
   int64_t owner = 0;
   for (int option; (option = getopt_long(argc, argv, "", kOptions, NULL)) != -1;) {
     if (option == 'o' && ParseNumber(optarg, 1, INT32_MAX, &owner)) continue;
+    if (option == 's') {
+      stuckfs.synchronous = true;
+      continue;
+    }
     if (option == 'f') {
       AddFileOf(optarg);
       continue;
     }
-    Die("usage: stuckfs [--owner PID] [--file NAME=BYTES]... MOUNTPOINT");
+    Die("%s", kUsage);
   }
-  if (optind != argc - 1) Die("usage: stuckfs [--owner PID] [--file NAME=BYTES]... MOUNTPOINT");
+  if (optind != argc - 1) Die("%s", kUsage);
   const char* mountpoint = argv[optind];
   if (stuckfs.file_count == 0) AddFile("disk", 1024 * 1024);
   stuckfs.files = files;

@@ -47,6 +47,7 @@ struct StuckFs {
   struct File* files;
   int file_count;
   struct Rule rules[kKinds];
+  bool synchronous;  // Whoever writes waits for the answer: no asynchronous O_DIRECT.
   bool honours_interrupts;
   bool traces;
   struct Op* oldest;  // Unanswered ones, in the order of their arrival.

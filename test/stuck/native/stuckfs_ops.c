@@ -198,6 +198,7 @@ static void OnInit(void* data, struct fuse_conn_info* connection) {
   (void)data;
   // Bytes of a write in memory, not in a pipe.
   connection->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_SPLICE_WRITE);
+  if (stuckfs.synchronous) connection->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
   // An asynchronous O_DIRECT write counts as background work, and the kernel keeps back what exceeds this
   // (its default is 12): it would wait where no event tells of it.
   connection->max_background = 8192;
