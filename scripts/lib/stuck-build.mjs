@@ -16,6 +16,8 @@ const programs = {
   },
   stuck_loop: { parts: ['stuck_loop.c', 'lifeline.c', 'second.c'], libraries: [] },
   stuck_freeze: { parts: ['stuck_freeze.c', 'lifeline.c', 'second.c'], libraries: [] },
+  cancel_probe: { parts: ['cancel_probe.c', 'unresolved_page.c', 'lifeline.c'], libraries: ['-luring'] },
+  leave_probe: { parts: ['leave_probe.c', 'lifeline.c'], libraries: ['-luring', '-pthread'] },
   uring_write: { parts: ['uring_write.c', 'unresolved_page.c', 'lifeline.c'], libraries: ['-luring'] },
 };
 
