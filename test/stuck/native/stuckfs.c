@@ -21,7 +21,7 @@
 #include "lifeline.h"
 #include "second.h"
 
-enum { kMaxFiles = 16, kPatienceMs = 10000 };
+enum { kMaxFiles = 256, kPatienceMs = 10000 };
 
 struct StuckFs stuckfs = {.awaited = -1};
 
