@@ -1,4 +1,5 @@
-// Which threads of a process the kernel does not let go: in uninterruptible sleep, where no signal reaches them.
+// Which threads of a process the kernel does not let go: in uninterruptible sleep, where no signal reaches them; and in
+// which of its functions they wait.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -7,7 +8,8 @@ export function stuckThreads(pid: number): readonly string[] | undefined {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
       // proc(5): number, (name), state. A name may hold anything.
-      const [, name, state] = /^\d+ \((.*)\) (\w) /s.exec(maybeStat(pid, thread)) ?? [];
+      const [, name, state] =
+        /^\d+ \((.*)\) (\w) /s.exec(maybeRead(`/proc/${pid}/task/${thread}/stat`)) ?? [];
       return name !== undefined && state === 'D' ? [name] : [];
     });
   } catch {
@@ -15,9 +17,9 @@ export function stuckThreads(pid: number): readonly string[] | undefined {
   }
 }
 
-function maybeStat(pid: number, thread: string): string {
+function maybeRead(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return ''; // It has ended meanwhile.
   }
@@ -34,5 +36,28 @@ export async function whenStuck(count: number, pid: number = process.pid): Promi
     seen = threads.length >= count ? seen + 1 : 0;
     if (seen === 2) return threads;
     await sleep(2);
+  }
+}
+
+/**
+ * Resolves when a thread of a process, or the one that is named, waits in a function of the kernel: to true, or to false
+ * where it has gone. Root alone may look. `do_exit` is where a process that cannot finish dying waits.
+ */
+export async function whenWaitsIn(kernelFunction: string, pid: number, thread?: number): Promise<boolean> {
+  for (let seen = 0; ; ) {
+    const threads = threadsOf(pid).filter((one) => thread === undefined || Number(one) === thread);
+    if (threads.length === 0) return false;
+    const waits = threads.some((one) => maybeRead(`/proc/${pid}/task/${one}/stack`).includes(kernelFunction));
+    seen = waits ? seen + 1 : 0;
+    if (seen === 2) return true;
+    await sleep(2);
+  }
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
   }
 }
