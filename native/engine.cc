@@ -10,7 +10,16 @@ namespace dmremap {
 Engine::Engine(uv_loop_t* loop, Notify notify, void* context)
     : loop_(loop), notify_(notify), context_(context) {}
 
-Engine::~Engine() { DMR_CHECK(open_handles_ == 0); }
+Engine::~Engine() {
+  DMR_CHECK(open_handles_ == 0);
+  // What the kernel was never given must not keep memory as what it has does: see ~Slab().
+  for (auto& [id, request] : requests_) {
+    for (Op* op : request->ops) {
+      if (op != nullptr && (op->state == OpState::kWaiting || op->state == OpState::kQueued))
+        ReleaseBlock(op);
+    }
+  }
+}
 
 int Engine::Start(const char** step) {
   *step = "mmap";

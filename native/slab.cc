@@ -11,9 +11,17 @@ namespace dmremap {
 Slab::~Slab() {
   // A write that waits on a frozen file system has not pinned its pages: it reads the address when it goes
   // on. Measured: unmapped, and mapped again for somebody else, that memory lands on the disk. So what is in
-  // use stays, for good.
+  // use stays, for good. Its segment keeps its addresses, for a process may have only so many mappings, and
+  // gives back the memory of every other page.
   for (Segment& segment : segments_) {
-    if (segment.base != nullptr && segment.free_pages == kSegmentPages) munmap(segment.base, kSegmentBytes);
+    if (segment.base == nullptr) continue;
+    if (segment.free_pages == kSegmentPages) {
+      munmap(segment.base, kSegmentBytes);
+      continue;
+    }
+    for (size_t page = 0; page < kSegmentPages; page++) {
+      if (segment.used[page] == 0) madvise(segment.base + page * kPageBytes, kPageBytes, MADV_DONTNEED);
+    }
   }
 }
 
