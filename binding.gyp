@@ -11,7 +11,8 @@
         "native/op_table.cc",
         "native/request.cc",
         "native/ring.cc",
-        "native/slab.cc"
+        "native/slab.cc",
+        "native/thread_pool.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "_FILE_OFFSET_BITS=64"],

@@ -20,9 +20,10 @@ export {
   type WriteReport,
   type WriteStep,
 } from './device/device.js';
-export { type OpenDeviceOptions, openDevice } from './device/io-uring-device.js';
+export type { EngineGuarantees, EngineName } from './device/engines.js';
 export { type Fault, type FaultRule, LyingDevice, type LyingDeviceOptions } from './device/lying-device.js';
 export { MemoryDevice, type MemoryDeviceOptions } from './device/memory-device.js';
+export { type OpenDeviceOptions, openDevice } from './device/native-device.js';
 export { type DamagedCopy, type DecodedSlot, decodeCopy, type ValidCopy } from './format/codec.js';
 export type { Damage, SlotRead } from './format/damage.js';
 export { type Geometry, type GeometryName, geometries } from './format/geometry.js';

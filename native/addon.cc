@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device_jobs.h"
@@ -46,27 +47,32 @@ Napi::Value SetHandler(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// open(id, path, write, preferDirect): undefined, or {step, error} where the engine cannot
-// start
+// open(id, path, write, preferDirect, engine): undefined, or {step, error} where the engine cannot start
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   AddonData* data = env.GetInstanceData<AddonData>();
-  if (info.Length() < 4 || !info[0].IsNumber() || !info[1].IsString() || data->handler.IsEmpty()) {
-    return Bad(env, "open(id, path, write, preferDirect)");
+  if (info.Length() < 5 || !info[0].IsNumber() || !info[1].IsString() || !info[4].IsNumber() ||
+      data->handler.IsEmpty()) {
+    return Bad(env, "open(id, path, write, preferDirect, engine)");
   }
   const char* step = nullptr;
   int error = 0;
   if (data->environment == nullptr) {
     data->environment = Environment::Create(env, data->handler.Value(), &step, &error);
   }
+  Engine* engine = nullptr;
   if (data->environment != nullptr) {
+    const auto kind = static_cast<EngineKind>(info[4].As<Napi::Number>().Uint32Value());
+    engine = data->environment->EngineOf(kind, &step, &error);
+  }
+  if (engine != nullptr) {
     OpenOptions options;
     options.path = info[1].As<Napi::String>().Utf8Value();
     options.write = IsTrue(info[2]);
     options.prefer_direct = IsTrue(info[3]);
     std::unique_ptr<BlockingJob> job = std::make_unique<OpenJob>(
-        data->environment, info[0].As<Napi::Number>().Uint32Value(), std::move(options));
-    step = "pthread_create";
+        data->environment, engine, info[0].As<Napi::Number>().Uint32Value(), std::move(options));
+    step = "thread of the open";
     error = data->environment->mailbox().Start(&job);
     if (error == 0) return env.Undefined();
   }
@@ -76,10 +82,13 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   return failure;
 }
 
-std::shared_ptr<Device> DeviceOf(const Napi::CallbackInfo& info, size_t at) {
+std::shared_ptr<Device> DeviceOf(const Napi::CallbackInfo& info, size_t at, Engine** engine = nullptr) {
   AddonData* data = info.Env().GetInstanceData<AddonData>();
   if (data->environment == nullptr || info.Length() <= at || !info[at].IsNumber()) return nullptr;
-  return data->environment->engine().FindDevice(info[at].As<Napi::Number>().Uint32Value());
+  std::shared_ptr<Device> device;
+  Engine* found = data->environment->FindDevice(info[at].As<Napi::Number>().Uint32Value(), &device);
+  if (engine != nullptr) *engine = found;
+  return device;
 }
 
 // configure(device, window)
@@ -95,7 +104,8 @@ Napi::Value Configure(const Napi::CallbackInfo& info) {
 // steps is flat: kind, offset (bigint), bytes (Uint8Array; null for a flush), ...
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const std::shared_ptr<Device> device = DeviceOf(info, 1);
+  Engine* engine = nullptr;
+  const std::shared_ptr<Device> device = DeviceOf(info, 1, &engine);
   if (device == nullptr || info.Length() < 5 || !info[0].IsNumber() || !info[2].IsArray() ||
       !info[3].IsArray()) {
     return Bad(env, "submit(id, device, steps, groupEnds, durable)");
@@ -140,7 +150,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   if (steps.empty() || before != steps.size()) return Bad(env, "the groups do not cover the steps");
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
-  if (!environment->engine().Submit(id, device, steps, group_ends, IsTrue(info[4]))) {
+  if (!engine->Submit(id, device, steps, group_ends, IsTrue(info[4]))) {
     return Napi::Boolean::New(env, false);
   }
   return environment->TakeEvents(env);
@@ -151,14 +161,15 @@ Napi::Value Abort(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   if (environment == nullptr || info.Length() < 1 || !info[0].IsNumber()) return Bad(env, "abort(id)");
-  environment->engine().Abort(info[0].As<Napi::Number>().Uint32Value());
+  const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
+  for (const auto& engine : environment->engines()) engine->Abort(id);  // One of them knows it.
   return environment->TakeEvents(env);
 }
 
 // hold(on): keeps the loop alive for somebody who waits for a settled request to drain
 Napi::Value Hold(const Napi::CallbackInfo& info) {
   Environment* environment = info.Env().GetInstanceData<AddonData>()->environment;
-  if (environment != nullptr && info.Length() > 0) environment->engine().Hold(IsTrue(info[0]));
+  if (environment != nullptr && info.Length() > 0) environment->Hold(IsTrue(info[0]));
   return info.Env().Undefined();
 }
 
@@ -166,13 +177,14 @@ Napi::Value Hold(const Napi::CallbackInfo& info) {
 // something is still queued: call again.
 Napi::Value Close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const std::shared_ptr<Device> device = DeviceOf(info, 1);
+  Engine* engine = nullptr;
+  const std::shared_ptr<Device> device = DeviceOf(info, 1, &engine);
   if (device == nullptr || !info[0].IsNumber()) return Bad(env, "close(id, device)");
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
-  int fd = -1;
-  if (!environment->engine().ReleaseDevice(device->id, &fd)) return Napi::Boolean::New(env, false);
-  std::unique_ptr<BlockingJob> job =
-      std::make_unique<CloseJob>(environment, info[0].As<Napi::Number>().Uint32Value(), std::vector<int>{fd});
+  std::vector<int> descriptors;
+  if (!engine->ReleaseDevice(device->id, &descriptors)) return Napi::Boolean::New(env, false);
+  std::unique_ptr<BlockingJob> job = std::make_unique<CloseJob>(
+      environment, info[0].As<Napi::Number>().Uint32Value(), std::move(descriptors));
   if (environment->mailbox().Start(&job) != 0) {
     job->Run();  // No thread to be had: better a close that may block than a descriptor that leaks.
     job->Finish();
@@ -204,11 +216,23 @@ Napi::Value Usage(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Napi::Object usage = Napi::Object::New(env);
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
+  size_t operations = 0;
+  size_t in_flight = 0;
+  size_t requests = 0;
+  size_t pages = 0;
+  if (environment != nullptr) {
+    for (const auto& engine : environment->engines()) {
+      operations += engine->ops_in_use();
+      in_flight += engine->in_flight();
+      requests += engine->active();
+      pages += engine->slab_pages_in_use();
+    }
+  }
   const auto number = [&](size_t n) { return Napi::Number::New(env, static_cast<double>(n)); };
-  usage.Set("operations", number(environment == nullptr ? 0 : environment->engine().ops_in_use()));
-  usage.Set("inFlight", number(environment == nullptr ? 0 : environment->engine().in_flight()));
-  usage.Set("requests", number(environment == nullptr ? 0 : environment->engine().active()));
-  usage.Set("slabPages", number(environment == nullptr ? 0 : environment->engine().slab_pages_in_use()));
+  usage.Set("operations", number(operations));
+  usage.Set("inFlight", number(in_flight));
+  usage.Set("requests", number(requests));
+  usage.Set("slabPages", number(pages));
   return usage;
 }
 

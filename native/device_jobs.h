@@ -17,9 +17,10 @@ namespace dmremap {
 
 class OpenJob : public BlockingJob {
  public:
-  OpenJob(Environment* environment, uint32_t id, OpenOptions options)
+  OpenJob(Environment* environment, Engine* engine, uint32_t id, OpenOptions options)
       : environment_(environment), options_(std::move(options)) {
     result_.id = id;
+    result_.engine = engine;
   }
   void Run() override { result_.opened = OpenBlockDevice(options_); }
   void Finish() override { environment_->Push(std::move(result_)); }

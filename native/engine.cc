@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "check.h"
 
 namespace dmremap {
 
-Engine::Engine(uv_loop_t* loop, Notify notify, void* context)
-    : loop_(loop), notify_(notify), context_(context) {}
+Engine::Engine(uv_loop_t* loop, std::unique_ptr<Backend> backend, Notify notify, void* context)
+    : loop_(loop), notify_(notify), context_(context), backend_(std::move(backend)) {}
 
 Engine::~Engine() {
   DMR_CHECK(open_handles_ == 0);
@@ -24,10 +25,10 @@ Engine::~Engine() {
 int Engine::Start(const char** step) {
   *step = "mmap";
   if (!slab_.Reserve()) return ENOMEM;
-  if (const int error = ring_.Open(step); error != 0) return error;
-  for (uint32_t place = ring_.file_places(); place > 0; place--) free_places_.push_back(place - 1);
+  if (const int error = backend_->Open(step); error != 0) return error;
+  for (uint32_t place = backend_->file_places(); place > 0; place--) free_places_.push_back(place - 1);
   *step = "uv_poll_init";
-  if (const int error = uv_poll_init(loop_, &poll_, ring_.fd()); error != 0) return -error;
+  if (const int error = uv_poll_init(loop_, &poll_, backend_->fd()); error != 0) return -error;
   uv_timer_init(loop_, &timer_);
   open_handles_ = 2;
   poll_.data = timer_.data = this;
@@ -66,7 +67,7 @@ int Engine::AddDevice(uint32_t id, int fd, bool async) {
   device->fd = fd;
   device->place = free_places_.back();
   device->async = async;
-  if (const int error = ring_.InstallFile(device->place, fd); error != 0) return error;
+  if (const int error = backend_->InstallFile(device->place, fd); error != 0) return error;
   free_places_.pop_back();
   devices_[id] = device;
   return 0;
@@ -77,15 +78,16 @@ std::shared_ptr<Device> Engine::FindDevice(uint32_t id) const {
   return found == devices_.end() ? nullptr : found->second;
 }
 
-bool Engine::ReleaseDevice(uint32_t id, int* fd) {
+bool Engine::ReleaseDevice(uint32_t id, std::vector<int>* descriptors) {
   const auto found = devices_.find(id);
   DMR_CHECK(found != devices_.end());
   Device* device = found->second.get();
-  if (device->queue.front() != nullptr || !ring_.Submit()) return false;
-  *fd = device->fd;
+  if (device->queue.front() != nullptr || !backend_->Submit()) return false;
+  descriptors->push_back(device->fd);
   device->fd = -1;
-  ring_.RemoveFile(
-      device->place);  // What has its file already keeps it; what has not gets EBADF, never another's.
+  // What has its file already keeps it; what has not gets EBADF, never another's.
+  const int own = backend_->RemoveFile(device->place);
+  if (own >= 0) descriptors->push_back(own);
   if (device->in_kernel.empty()) FreePlace(device);
   devices_.erase(found);  // Requests in flight keep the device itself.
   return true;
@@ -171,7 +173,7 @@ void Engine::Abort(uint32_t id) {
       Answer(request, step, Outcome::kUntouched, ECANCELED, 0);
     } else if (op->state == OpState::kInFlight) {
       // Where the queue to the kernel is full, the grace below answers instead.
-      if (ring_.PrepareCancel(OpTable::TicketOf(*op), OpTable::TicketOf(*op) | kCancelBit)) {
+      if (backend_->PrepareCancel(OpTable::TicketOf(*op), OpTable::TicketOf(*op) | kCancelBit)) {
         op->state = OpState::kCanceling;
         op->cancel_owed = true;
       }
@@ -247,7 +249,7 @@ void Engine::Run() {
     device->dirty = false;
     Pump(device.get());
   }
-  const bool retry = !ring_.Submit() || short_of_room_;
+  const bool retry = !backend_->Submit() || short_of_room_;
   if ((!aborting_.empty() || retry) && !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_))) {
     uv_timer_start(&timer_, OnTimer, kGraceMs, 0);
   }
@@ -288,7 +290,7 @@ void Engine::Pump(Device* device) {
       passed_over[passed++] = op;
     } else {
       // One that has nothing in the kernel may always go: it must not starve behind devices that are stuck.
-      const bool ring_full = in_flight_ >= kMaxInFlight && !device->in_kernel.empty();
+      const bool ring_full = in_flight_ >= backend_->max_in_flight() && !device->in_kernel.empty();
       if (device->in_kernel.size() >= device->window || ring_full) return;
       if (!Prepare(device, op)) {
         short_of_room_ = true;
@@ -305,32 +307,24 @@ void Engine::Pump(Device* device) {
 }
 
 bool Engine::Prepare(Device* device, Op* op) {
-  const uint64_t ticket = OpTable::TicketOf(*op);
-  switch (op->kind) {
-    case OpKind::kRead:
-      return ring_.PrepareRead(device->place, op->block.data, op->length, op->offset, op->force_async,
-                               ticket);
-    case OpKind::kWrite:
-      return ring_.PrepareWrite(device->place, op->block.data, op->length, op->offset, op->dsync,
-                                op->force_async, ticket);
-    case OpKind::kFlush:
-      return ring_.PrepareFlush(device->place, ticket);
-  }
-  return false;
+  return backend_->Prepare({op->kind, device->place, op->block.data, op->length, op->offset, op->dsync,
+                            op->force_async, OpTable::TicketOf(*op)});
 }
 
 void Engine::Reap() {
   // Own completions first: an answer to a cancel that says "not found" often means that the write has just
   // landed, and its completion, in the same batch, knows more than the answer does.
   std::vector<std::pair<Op*, int32_t>> answers;
-  ring_.Reap([&](uint64_t user_data, int32_t res) {
+  std::vector<Completion> completions;
+  backend_->Reap(&completions);
+  for (const auto& [user_data, res] : completions) {
     Op* op = ops_.Redeem(user_data & ~kCancelBit);
     if ((user_data & kCancelBit) != 0) {
       answers.emplace_back(op, res);
     } else {
       Complete(op, res);
     }
-  });
+  }
   for (const auto& [op, res] : answers) CancelAnswered(op, res);
   Run();
 }
@@ -342,7 +336,7 @@ void Engine::Complete(Op* op, int32_t res) {
   device->in_kernel.erase(std::find(device->in_kernel.begin(), device->in_kernel.end(), op));
   request->in_kernel--;
   MarkDirty(request->device);
-  if (in_flight_-- >= kMaxInFlight) {
+  if (in_flight_-- >= backend_->max_in_flight()) {
     for (auto& [id, other] : devices_) MarkDirty(other);  // Others may have waited for the room.
   }
   if (device->fd < 0 && device->in_kernel.empty()) FreePlace(device);

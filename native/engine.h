@@ -1,7 +1,7 @@
-// The io_uring engine of one environment: one ring, created at the first open, polled by the environment's
-// loop. Runs on the loop thread only. It knows offsets, tickets and errnos; it knows no copies, checksums or
-// promises. Every request settles exactly once, and is told `drained` once more if it was settled with writes
-// in the kernel.
+// One engine of an environment: one backend (a ring, say), created at the first open that asks for it, polled
+// by the environment's loop. Runs on the loop thread only. It knows offsets, tickets and errnos; it knows no
+// copies, checksums or promises. Every request settles exactly once, and is told `drained` once more if it
+// was settled with writes in the kernel.
 #ifndef DMREMAP_NATIVE_ENGINE_H_
 #define DMREMAP_NATIVE_ENGINE_H_
 
@@ -13,9 +13,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backend.h"
 #include "op_table.h"
 #include "request.h"
-#include "ring.h"
 #include "slab.h"
 
 namespace dmremap {
@@ -46,7 +46,7 @@ class Engine {
   // Called with events in `events()`, from the poll and timer callbacks only.
   using Notify = void (*)(void* context);
 
-  Engine(uv_loop_t* loop, Notify notify, void* context);
+  Engine(uv_loop_t* loop, std::unique_ptr<Backend> backend, Notify notify, void* context);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -61,9 +61,9 @@ class Engine {
   // 0, or an errno: EMFILE where kMaxFiles are open.
   int AddDevice(uint32_t id, int fd, bool async);
   std::shared_ptr<Device> FindDevice(uint32_t id) const;
-  // Gives up the descriptor: the caller closes it. False while an operation is queued or prepared. Its place
-  // in the ring's table is free again when nothing in the kernel names it.
-  bool ReleaseDevice(uint32_t id, int* fd);
+  // Gives up the descriptors: the caller closes them. False while an operation is queued or prepared. Its
+  // place in the backend's table is free again when nothing in the kernel names it.
+  bool ReleaseDevice(uint32_t id, std::vector<int>* descriptors);
   std::vector<int> TakeDescriptors();
 
   // False when the slab or the table is full; nothing was started then.
@@ -105,8 +105,8 @@ class Engine {
   uv_loop_t* loop_;
   Notify notify_;
   void* context_;
-  Slab slab_;  // Outlives the ring: members die in reverse order.
-  Ring ring_;
+  Slab slab_;  // Outlives the backend: members die in reverse order.
+  std::unique_ptr<Backend> backend_;
   OpTable ops_;
   uv_poll_t poll_{};
   uv_timer_t timer_{};

@@ -6,6 +6,8 @@
 
 #include "check.h"
 #include "device_jobs.h"
+#include "ring.h"
+#include "thread_pool.h"
 
 namespace dmremap {
 
@@ -15,9 +17,7 @@ Environment* Environment::Create(Napi::Env env, Napi::Function handler, const ch
   *error = EINVAL;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return nullptr;
   std::unique_ptr<Environment> self(new Environment(env));
-  self->engine_ = std::make_unique<Engine>(loop, OnNotify, self.get());
-  *error = self->engine_->Start(step);
-  if (*error != 0) return nullptr;
+  self->loop_ = loop;
   self->mailbox_ = std::make_shared<Mailbox>();
   DMR_CHECK(self->mailbox_->Open(loop, OnNotify, self.get()) == 0);
   self->handler_ = Napi::Persistent(handler);
@@ -26,27 +26,60 @@ Environment* Environment::Create(Napi::Env env, Napi::Function handler, const ch
   return self.release();
 }
 
+Engine* Environment::EngineOf(EngineKind kind, const char** step, int* error) {
+  for (size_t at = 0; at < kinds_.size(); at++) {
+    if (kinds_[at] == kind) return engines_[at].get();
+  }
+  std::unique_ptr<Backend> backend;
+  if (kind == EngineKind::kThreads) {
+    backend = std::make_unique<ThreadPool>();
+  } else {
+    backend = std::make_unique<Ring>();
+  }
+  auto engine = std::make_unique<Engine>(loop_, std::move(backend), OnNotify, this);
+  *error = engine->Start(step);
+  if (*error != 0) return nullptr;
+  kinds_.push_back(kind);
+  engines_.push_back(std::move(engine));
+  return engines_.back().get();
+}
+
+Engine* Environment::FindDevice(uint32_t id, std::shared_ptr<Device>* device) {
+  for (const auto& engine : engines_) {
+    *device = engine->FindDevice(id);
+    if (*device != nullptr) return engine.get();
+  }
+  return nullptr;
+}
+
+void Environment::Hold(bool hold) {
+  if (!engines_.empty()) engines_.front()->Hold(hold);
+}
+
 void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* self = static_cast<Environment*>(data);
   self->handler_.Reset();
   self->async_context_.reset();
   // The descriptors close on a thread that nobody waits for: the fence of a write in flight stays with the
   // kernel.
-  std::vector<int> descriptors = self->engine_->TakeDescriptors();
+  std::vector<int> descriptors;
+  for (const auto& engine : self->engines_) {
+    for (const int fd : engine->TakeDescriptors()) descriptors.push_back(fd);
+  }
   if (!descriptors.empty()) {
     std::unique_ptr<BlockingJob> job = std::make_unique<CloseJob>(nullptr, 0, descriptors);
     if (self->mailbox_->Start(&job) != 0) job->Run();
   }
-  self->running_parts_ = 2;
-  self->engine_->Stop(OnPartStopped, self);
+  self->running_parts_ = 1 + static_cast<int>(self->engines_.size());
   self->mailbox_->Close(OnPartStopped, self);
+  for (const auto& engine : self->engines_) engine->Stop(OnPartStopped, self);
 }
 
 void Environment::OnPartStopped(void* data) {
   auto* self = static_cast<Environment*>(data);
   if (--self->running_parts_ > 0) return;
   const napi_async_cleanup_hook_handle cleanup = self->cleanup_;
-  delete self;  // Closes the ring and unmaps the slab.
+  delete self;  // Closes the rings and unmaps the slabs.
   napi_remove_async_cleanup_hook(cleanup);
 }
 
@@ -87,7 +120,10 @@ Napi::Value Opened(Napi::Env env, const OpenedDevice& device, uint32_t id) {
 }  // namespace
 
 Napi::Value Environment::TakeEvents(Napi::Env env) {
-  std::vector<Event> events = engine_->TakeEvents();
+  std::vector<Event> events;
+  for (const auto& engine : engines_) {
+    for (Event& event : engine->TakeEvents()) events.push_back(std::move(event));
+  }
   std::vector<JobResult> jobs;
   jobs.swap(job_results_);
   if (events.empty() && jobs.empty()) return env.Undefined();
@@ -108,7 +144,7 @@ Napi::Value Environment::TakeEvents(Napi::Env env) {
     uint32_t device = 0;
     if (job.opened.fd >= 0) {
       device = NextDeviceId();
-      const int error = engine_->AddDevice(device, job.opened.fd, job.opened.async);
+      const int error = job.engine->AddDevice(device, job.opened.fd, job.opened.async);
       if (error != 0) {
         close(job.opened.fd);  // Just opened, with nothing written: this cannot block.
         job.opened.fd = -1;

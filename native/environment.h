@@ -1,5 +1,6 @@
-// One Environment per Node environment (main thread or worker), created at the first open: it owns the engine
-// and the jobs' mailbox, and tells JavaScript what has happened through one handler, in one call per wake-up.
+// One Environment per Node environment (main thread or worker), created at the first open: it owns the
+// engines and the jobs' mailbox, and tells JavaScript what has happened through one handler, in one call per
+// wake-up.
 //
 // Teardown: an asynchronous cleanup hook, because uv handles close only on a later turn of the loop. A
 // synchronous hook crashes (the .node is unloaded before the callback), none at all aborts the process, and
@@ -21,6 +22,9 @@
 
 namespace dmremap {
 
+// The numbers are part of the interface to lib/device/native.ts.
+enum class EngineKind : uint32_t { kIoUring = 0, kThreads = 2 };
+
 enum class EventKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
 
 // An open or a close that has come back and waits to be told.
@@ -28,14 +32,21 @@ struct JobResult {
   uint32_t id = 0;
   EventKind kind = EventKind::kOpened;
   OpenedDevice opened;
-  int error = 0;  // Of a close or an allocation.
+  Engine* engine = nullptr;  // Of an open.
+  int error = 0;             // Of a close or an allocation.
 };
 
 class Environment {
  public:
   static Environment* Create(Napi::Env env, Napi::Function handler, const char** step, int* error);
 
-  Engine& engine() { return *engine_; }
+  // Starts it at the first call; null with a step and an errno where it cannot.
+  Engine* EngineOf(EngineKind kind, const char** step, int* error);
+  // The engine that has this device, and the device.
+  Engine* FindDevice(uint32_t id, std::shared_ptr<Device>* device);
+  const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
+  // Keeps the loop alive for somebody who waits.
+  void Hold(bool hold);
   Mailbox& mailbox() { return *mailbox_; }
   void Push(JobResult result) { job_results_.push_back(std::move(result)); }
   // Everything that is to be told, as one flat array: id, kind, payload, id, kind, payload, ...
@@ -52,7 +63,9 @@ class Environment {
   Napi::Env env_;
   Napi::FunctionReference handler_;
   std::unique_ptr<Napi::AsyncContext> async_context_;
-  std::unique_ptr<Engine> engine_;
+  uv_loop_t* loop_ = nullptr;
+  std::vector<std::unique_ptr<Engine>> engines_;  // In the order in which they were asked for.
+  std::vector<EngineKind> kinds_;
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<JobResult> job_results_;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;

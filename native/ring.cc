@@ -68,33 +68,26 @@ io_uring_sqe* Ring::Sqe() {
   return io_uring_get_sqe(&ring_);
 }
 
-bool Ring::PrepareRead(uint32_t place, void* data, uint32_t length, uint64_t offset, bool async,
-                       uint64_t user_data) {
+bool Ring::Prepare(const IoCommand& command) {
   io_uring_sqe* sqe = Sqe();
   if (sqe == nullptr) return false;
-  io_uring_prep_read(sqe, static_cast<int>(place), data, length, offset);
+  const int place = static_cast<int>(command.place);
+  switch (command.kind) {
+    case OpKind::kRead:
+      io_uring_prep_read(sqe, place, command.data, command.length, command.offset);
+      break;
+    case OpKind::kWrite:
+      io_uring_prep_write(sqe, place, command.data, command.length, command.offset);
+      if (command.dsync) sqe->rw_flags = RWF_DSYNC;
+      break;
+    case OpKind::kFlush:
+      io_uring_prep_fsync(sqe, place, IORING_FSYNC_DATASYNC);
+      break;
+  }
+  // A flush runs on a worker whatever is asked for.
+  const bool async = command.async && command.kind != OpKind::kFlush;
   sqe->flags |= IOSQE_FIXED_FILE | (async ? IOSQE_ASYNC : 0);
-  io_uring_sqe_set_data64(sqe, user_data);
-  return true;
-}
-
-bool Ring::PrepareWrite(uint32_t place, const void* data, uint32_t length, uint64_t offset, bool dsync,
-                        bool async, uint64_t user_data) {
-  io_uring_sqe* sqe = Sqe();
-  if (sqe == nullptr) return false;
-  io_uring_prep_write(sqe, static_cast<int>(place), data, length, offset);
-  if (dsync) sqe->rw_flags = RWF_DSYNC;
-  sqe->flags |= IOSQE_FIXED_FILE | (async ? IOSQE_ASYNC : 0);
-  io_uring_sqe_set_data64(sqe, user_data);
-  return true;
-}
-
-bool Ring::PrepareFlush(uint32_t place, uint64_t user_data) {
-  io_uring_sqe* sqe = Sqe();
-  if (sqe == nullptr) return false;
-  io_uring_prep_fsync(sqe, static_cast<int>(place), IORING_FSYNC_DATASYNC);
-  sqe->flags |= IOSQE_FIXED_FILE;
-  io_uring_sqe_set_data64(sqe, user_data);
+  io_uring_sqe_set_data64(sqe, command.user_data);
   return true;
 }
 
@@ -115,6 +108,14 @@ bool Ring::Submit() {
     return false;  // EAGAIN, EBUSY: the kernel is short of memory or of room for completions.
   }
   return true;
+}
+
+void Ring::Reap(std::vector<Completion>* completions) {
+  io_uring_cqe* cqe = nullptr;
+  while (io_uring_peek_cqe(&ring_, &cqe) == 0 && cqe != nullptr) {
+    completions->push_back({cqe->user_data, cqe->res});
+    io_uring_cqe_seen(&ring_, cqe);
+  }
 }
 
 }  // namespace dmremap

@@ -8,6 +8,9 @@
 #include <liburing.h>
 
 #include <cstdint>
+#include <vector>
+
+#include "backend.h"
 
 namespace dmremap {
 
@@ -21,49 +24,29 @@ constexpr uint32_t kMaxFiles = 256;
 // An operation may owe two completions, its own and its cancel's. None may ever be dropped.
 static_assert(2 * (kMaxInFlight + kMaxFiles) <= kCqEntries, "the completion queue can overflow");
 
-class Ring {
+class Ring : public Backend {
  public:
   Ring() = default;
-  ~Ring();
+  ~Ring() override;
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  // 0, or an errno. `*step` names the call that failed, for people.
-  int Open(const char** step);
-  int fd() const { return ring_.ring_fd; }
+  int Open(const char** step) override;
+  int fd() const override { return ring_.ring_fd; }
 
-  // Files go by their place in the ring's own table, never by descriptor: with IOSQE_ASYNC the kernel looks a
-  // number up when a worker runs, and by then it can name somebody else's file (measured: 100 of 100 writes).
-  int InstallFile(uint32_t place, int fd);
-  void RemoveFile(uint32_t place) { InstallFile(place, -1); }
-  uint32_t file_places() const { return file_places_; }
-
-  // False when the submission queue is full even after a submit: keep the operation and come back.
-  bool PrepareRead(uint32_t place, void* data, uint32_t length, uint64_t offset, bool async,
-                   uint64_t user_data);
-  bool PrepareWrite(uint32_t place, const void* data, uint32_t length, uint64_t offset, bool dsync,
-                    bool async, uint64_t user_data);
-  bool PrepareFlush(uint32_t place, uint64_t user_data);
-  bool PrepareCancel(uint64_t target, uint64_t user_data);
-
-  // Hands everything prepared to the kernel. False when something is left: the kernel was short of a
-  // resource.
-  bool Submit();
-
-  // Calls `each(user_data, res)` for every completion that is there, and takes it off the queue first.
-  template <typename Each>
-  uint32_t Reap(Each each) {
-    uint32_t count = 0;
-    io_uring_cqe* cqe = nullptr;
-    while (io_uring_peek_cqe(&ring_, &cqe) == 0 && cqe != nullptr) {
-      const uint64_t user_data = cqe->user_data;
-      const int32_t res = cqe->res;
-      io_uring_cqe_seen(&ring_, cqe);
-      each(user_data, res);
-      count++;
-    }
-    return count;
+  int InstallFile(uint32_t place, int fd) override;
+  int RemoveFile(uint32_t place) override {
+    InstallFile(place, -1);
+    return -1;
   }
+  uint32_t file_places() const override { return file_places_; }
+  uint32_t max_in_flight() const override { return kMaxInFlight; }
+
+  // False when the submission queue is full even after a submit.
+  bool Prepare(const IoCommand& command) override;
+  bool PrepareCancel(uint64_t target, uint64_t user_data) override;
+  bool Submit() override;
+  void Reap(std::vector<Completion>* completions) override;
 
  private:
   io_uring_sqe* Sqe();

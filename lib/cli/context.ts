@@ -2,7 +2,7 @@
 // make their own, so every command runs in their process too.
 import type { UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
-import type { OpenDeviceOptions } from '../device/io-uring-device.js';
+import type { OpenDeviceOptions } from '../device/native-device.js';
 
 /** Where text goes. Never throws: a reader that went away is main's business. */
 export interface Sink {

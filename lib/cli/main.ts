@@ -41,7 +41,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 //  Only now: a signal that comes while these are loaded must be a cancellation too.
 const [{ clockSeconds }, { openDevice }, { run }] = await Promise.all([
   import('../base/units.js'),
-  import('../device/io-uring-device.js'),
+  import('../device/native-device.js'),
   import('./run.js'),
 ]);
 

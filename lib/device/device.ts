@@ -3,11 +3,13 @@
 import type { Cancellable, CancelOptions } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { ByteOffset } from '../base/units.js';
+import type { EngineGuarantees, EngineName } from './engines.js';
 
 export interface DeviceInfo {
   readonly path: string;
   readonly kind: 'block' | 'file' | 'memory';
-  readonly engine: 'io_uring' | 'memory';
+  readonly engine: EngineName | 'memory';
+  readonly guarantees: EngineGuarantees;
   readonly sizeBytes: bigint;
   /** Offsets and lengths are multiples of this (BLKSSZGET; statx(2) STATX_DIOALIGN for a file). */
   readonly logicalBlockSize: number;

@@ -30,6 +30,7 @@ interface Addon {
     path: string,
     write: boolean,
     preferDirect: boolean,
+    engine: number,
   ): undefined | { readonly step: string; readonly error: number };
   configure(device: number, window: number): void;
   submit(

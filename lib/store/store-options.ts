@@ -2,7 +2,7 @@
 import type { CancelOptions } from '../base/cancellable.js';
 import { argumentError } from '../base/errors.js';
 import { type UnixSeconds, u64Max } from '../base/units.js';
-import type { OpenDeviceOptions } from '../device/io-uring-device.js';
+import type { OpenDeviceOptions } from '../device/native-device.js';
 import type { GeometryName } from '../format/geometry.js';
 import { copyCount } from '../format/structure.js';
 

@@ -1,7 +1,7 @@
 // Room: store. What a caller may name: a path, which we open and close, or an open device, which stays the caller's.
 import { argumentError } from '../base/errors.js';
 import type { Device } from '../device/device.js';
-import { type OpenDeviceOptions, openDevice } from '../device/io-uring-device.js';
+import { type OpenDeviceOptions, openDevice } from '../device/native-device.js';
 
 export interface TargetOptions extends OpenDeviceOptions {
   readonly signal: AbortSignal;

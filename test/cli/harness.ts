@@ -7,7 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
 import type { Context } from '../../lib/cli/context.js';
 import { run } from '../../lib/cli/run.js';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { drawnNow } from '../support/disk.js';
 import { goldenBytes } from '../support/golden.js';
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { scratchFolder } from '../support/scratch.js';
 import { documentOf, ended, goldenFile, mainFile, saysOnStderr, spawned, start, stateOf } from './harness.js';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { openDevice } from '../../lib/device/io-uring-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
 import { deviceContract } from './contract.js';
 
@@ -16,18 +16,23 @@ deviceContract('a device in memory', async () => {
   return { device, content: () => device.bytes, dispose: async () => void (await device.close()) };
 });
 
-deviceContract('io_uring on a file', async () => {
-  const path = newFile();
-  const device = await openDevice(path, { mode: 'write' });
-  return { device, content: () => readFileSync(path), dispose: async () => void (await device.close()) };
-});
+const engines = ['io_uring', 'threads'] as const;
+
+for (const engine of engines) {
+  deviceContract(`${engine} on a file`, async () => {
+    const path = newFile();
+    const device = await openDevice(path, { mode: 'write', engine });
+    return { device, content: () => readFileSync(path), dispose: async () => void (await device.close()) };
+  });
+}
 
 const noLoop = whyNoLoop();
 describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
-  for (const sectorSize of [512, 4096]) {
-    deviceContract(`io_uring on a loop device with logical blocks of ${sectorSize}`, async () => {
+  const rows = engines.flatMap((engine) => [512, 4096].map((sectorSize) => ({ engine, sectorSize })));
+  for (const { engine, sectorSize } of rows) {
+    deviceContract(`${engine} on a loop device with logical blocks of ${sectorSize}`, async () => {
       const loop = loopDevice(newFile(), ['--sector-size', String(sectorSize)]);
-      const device = await openDevice(loop.path, { mode: 'write' });
+      const device = await openDevice(loop.path, { mode: 'write', engine });
       return {
         device,
         content: () => readFileSync(loop.path),

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
 import { byteOffset } from '../../lib/base/units.js';
-import { openDevice } from '../../lib/device/io-uring-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { expectBytes } from '../support/bytes.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
 

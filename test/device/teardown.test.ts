@@ -6,8 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import type { Device } from '../../lib/device/device.js';
-import { openDevice } from '../../lib/device/io-uring-device.js';
 import { nativeUsage } from '../../lib/device/native.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
 
 const folder = scratchFolder();

@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { OperationError } from '../../lib/base/errors.js';
-import { openDevice } from '../../lib/device/io-uring-device.js';
 import { nativeUsage } from '../../lib/device/native.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
 

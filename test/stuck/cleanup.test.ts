@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { scratchFolder } from '../support/scratch.js';
 import { frozenFile } from './frozen-file.js';
 import { helperPath } from './helper.js';

@@ -1,7 +1,7 @@
 // However a process or a worker ends, and wherever its writes are then: it is gone while the device still hangs, and what
 // the kernel has lands all the same, once the device comes back (io contract 8). One process for each pair.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { asItShould, type End, EndingProcess, ends, type Step } from './ending.js';
 import { type Hanging, hangingDevices, openWhenFree } from './hanging.js';
 import { whyNo } from './reasons.js';

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { stuckLoop } from './loop.js';
 import { whyNo } from './reasons.js';
 import { uringWriter } from './uring-writer.js';

@@ -2,7 +2,7 @@
 // where only it can end them, and lets go. And how a successor finds the device free again.
 import { expect } from 'vitest';
 import type { Device } from '../../lib/device/device.js';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { stuckLoop, throttledLoop } from './loop.js';
 import type { Fixture } from './reasons.js';
 import { type StuckFile, stuckFile } from './stuck-file.js';

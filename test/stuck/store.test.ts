@@ -1,7 +1,7 @@
 // The store on a spare that hangs: what an aborted commit says of each copy, and what the next commit does (format section
 // 6 rule 8).
 import { describe, expect, it } from 'vitest';
-import { openDevice } from '../../lib/device/io-uring-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import type { CommitError } from '../../lib/store/commit-report.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';

@@ -1,9 +1,10 @@
-// A block device, or a file that behaves as one, through io_uring. The native engine queues, issues, cancels and
-// classifies; this file only translates.
+// A block device, or a file that behaves as one, through an engine of the addon. The native part queues, issues, cancels
+// and classifies; this file only translates.
 import { type Cancellable, type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import type { Device, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
+import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
 import { eventKinds, type Native, native, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
 import {
@@ -21,6 +22,10 @@ export interface OpenDeviceOptions extends CancelOptions {
   readonly direct?: 'require' | 'prefer' | undefined;
   /** Operations handed to the kernel at a time, 1 to 64; the rest waits where a cancel always works. Default 8. */
   readonly window?: number | undefined;
+  /**
+   * Default `auto`: what DMREMAP_ENGINE names; else io_uring, and threads where it cannot be used. `info.engine` tells.
+   */
+  readonly engine?: 'auto' | EngineName | undefined;
 }
 
 const stepKinds: Record<StepKind, number> = { read: 0, write: 1, flush: 2 };
@@ -37,6 +42,8 @@ const outcomes = ['untouched', 'written', 'unknown'] as const;
 export function openDevice(path: string, options: OpenDeviceOptions = {}): Cancellable<Device> {
   return cancellable<Device>(options, (settle) => {
     const { mode, direct, window } = checked(path, options);
+    const candidates = enginesToTry(options.engine);
+    let engine = candidates[0] as EngineName;
     const { addon, register, forget } = native();
     let aborted = false;
     // Waiting for the device keeps the process alive; an open that was given up does not, however long it hangs.
@@ -52,16 +59,21 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
         settle.reject(openError(path, opened));
         return true;
       }
-      const device = new IoUringDevice(path, mode === 'write', opened, window);
+      const device = new NativeDevice(path, mode === 'write', opened, window, engine);
       // Too late for the caller, but the descriptor is ours to close.
       if (aborted) void device.close();
       else settle.resolve(device);
       return true;
     });
-    const failure = addon.open(id, path, mode === 'write', direct === 'prefer');
-    if (failure !== undefined) {
+    let failed: DmremapError | undefined;
+    for (engine of candidates) {
+      const failure = addon.open(id, path, mode === 'write', direct === 'prefer', engineKind(engine));
+      failed = failure && failureOf(engine, failure.step, failure.error);
+      if (failed?.code !== 'ERR_ENGINE_UNAVAILABLE') break;
+    }
+    if (failed !== undefined) {
       forget(id);
-      throw engineError(failure.step, failure.error);
+      throw failed;
     }
     hold(true);
     return (request) => {
@@ -72,19 +84,20 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
   });
 }
 
-class IoUringDevice extends EngineDevice {
+class NativeDevice extends EngineDevice {
   readonly info: DeviceInfo;
   readonly #native: Native = native();
   readonly #device: number;
 
-  constructor(path: string, writable: boolean, opened: OpenedDevice, window: number) {
+  constructor(path: string, writable: boolean, opened: OpenedDevice, window: number, engine: EngineName) {
     super();
     const { sizeBytes, logicalBlockSize, physicalBlockSize, direct } = opened;
     const kind = opened.kind === 'block' ? 'block' : 'file';
     this.info = {
       path,
       kind,
-      engine: 'io_uring',
+      engine,
+      guarantees: guaranteesOf(engine),
       sizeBytes,
       logicalBlockSize,
       physicalBlockSize,
@@ -197,27 +210,11 @@ function checked(path: string, options: OpenDeviceOptions) {
   return { mode, direct, window };
 }
 
-// Which wall the engine ran into, in plain words (io contract 10).
-function engineError(step: string, error: number): DmremapError {
+/** The open itself needs a thread: without one nothing is wrong with the engine. */
+function failureOf(engine: EngineName, step: string, error: number): DmremapError {
+  if (step !== 'thread of the open') return engineError(engine, step, error);
   const errno = errnoName(error);
-  const reasons: Record<string, string> = {
-    ENOSYS: 'this kernel has no io_uring, or a seccomp filter hides it',
-    EPERM: 'kernel.io_uring_disabled or a seccomp filter forbids it',
-    ENOMEM: 'memory is short, or RLIMIT_MEMLOCK is too low',
-    EINVAL: 'this kernel is too old (5.19 or newer is needed)',
-    EMFILE: 'too many open files',
-  };
-  if (step === 'pthread_create') {
-    return new DmremapError('ERR_QUEUE_FULL', `no thread could be started to open the device: ${errno}`, {
-      errno,
-    });
-  }
-  const reason = reasons[errno ?? ''] ?? 'unexpected';
-  return new DmremapError(
-    'ERR_ENGINE_UNAVAILABLE',
-    `io_uring cannot be used here: ${step}: ${errno}: ${reason}`,
-    {
-      errno,
-    },
-  );
+  return new DmremapError('ERR_QUEUE_FULL', `no thread could be started to open the device: ${errno}`, {
+    errno,
+  });
 }

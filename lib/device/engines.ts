@@ -1,0 +1,62 @@
+// Which engine moves the bytes of a device, and what it can promise (io contract 10). The native part has one of each kind
+// for all devices of an environment.
+import { argumentError, DmremapError } from '../base/errors.js';
+import { errnoName } from './request.js';
+
+export type EngineName = 'io_uring' | 'threads';
+
+/** What an engine can promise beside the contract that all of them keep. */
+export interface EngineGuarantees {
+  /**
+   * Whether a process can end, and a worker be terminated, while a write is stuck on a block device. Where a thread of ours
+   * waits in the kernel, it ends when the device answers (io spec 1.3).
+   */
+  readonly leavesWhileStuck: boolean;
+}
+
+/** The numbers are those of EngineKind in native/environment.h. */
+const engines: Readonly<
+  Record<EngineName, { readonly kind: number; readonly guarantees: EngineGuarantees }>
+> = {
+  io_uring: { kind: 0, guarantees: { leavesWhileStuck: true } },
+  threads: { kind: 2, guarantees: { leavesWhileStuck: false } },
+};
+
+export const engineKind = (name: EngineName): number => engines[name].kind;
+export const guaranteesOf = (name: EngineName): EngineGuarantees => engines[name].guarantees;
+
+/**
+ * The engines to try, in order: what was asked for alone, else what DMREMAP_ENGINE names, else all.
+ * @throws TypeError ERR_INVALID_ARG_VALUE.
+ */
+export function enginesToTry(asked: 'auto' | EngineName = 'auto'): readonly EngineName[] {
+  const named = asked === 'auto' ? (process.env.DMREMAP_ENGINE ?? 'auto') : asked;
+  if (named === 'auto' || named === '') return ['io_uring', 'threads'];
+  if (Object.hasOwn(engines, named)) return [named as EngineName];
+  const source = asked === 'auto' ? 'DMREMAP_ENGINE' : 'engine';
+  throw argumentError(
+    'ERR_INVALID_ARG_VALUE',
+    `${source} must be auto, ${Object.keys(engines).join(' or ')}`,
+  );
+}
+
+/** Why an engine cannot be used here, in plain words: which wall its start ran into. */
+export function engineError(name: EngineName, step: string, error: number): DmremapError {
+  const errno = errnoName(error);
+  const reasons: Record<string, string> = {
+    ENOSYS: 'this kernel has no io_uring, or a seccomp filter hides it',
+    EPERM: 'kernel.io_uring_disabled or a seccomp filter forbids it',
+    ENOMEM: 'memory is short, or RLIMIT_MEMLOCK is too low',
+    EINVAL: 'this kernel is too old (5.19 or newer is needed)',
+    EMFILE: 'too many open files',
+    EAGAIN: 'no thread could be started',
+  };
+  const reason = reasons[errno ?? ''] ?? 'unexpected';
+  return new DmremapError(
+    'ERR_ENGINE_UNAVAILABLE',
+    `${name} cannot be used here: ${step}: ${errno}: ${reason}`,
+    {
+      errno,
+    },
+  );
+}

@@ -1,0 +1,62 @@
+// What the engine needs of whoever moves the bytes: io_uring (ring.h) or threads (thread_pool.h). Commands go
+// in, completions come out, by ticket; nothing here knows requests or devices. Used on the loop thread only.
+//
+// A result is the number of bytes, or a negative errno, as of a CQE. A cancel owes a completion of its own: 0
+// where the command is withdrawn and completes with -ECANCELED, anything else says nothing about it.
+#ifndef DMREMAP_NATIVE_BACKEND_H_
+#define DMREMAP_NATIVE_BACKEND_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "op_table.h"
+
+namespace dmremap {
+
+struct IoCommand {
+  OpKind kind;
+  uint32_t place;  // Of the file in the backend's table.
+  void* data;
+  uint32_t length;
+  uint64_t offset;
+  bool dsync;
+  bool async;  // Submitting could block on this target.
+  uint64_t user_data;
+};
+
+struct Completion {
+  uint64_t user_data;
+  int32_t res;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // 0, or an errno. `*step` names the call that failed, for people.
+  virtual int Open(const char** step) = 0;
+  // Readable when there are completions.
+  virtual int fd() const = 0;
+
+  // Files go by their place in the backend's own table, never by descriptor: a number that was closed can
+  // name somebody else's file by the time a worker runs (measured: 100 of 100 writes). What is in flight
+  // keeps its file, and so its lock, after RemoveFile(). What that returns is a descriptor that is the
+  // caller's to close, or -1.
+  virtual int InstallFile(uint32_t place, int fd) = 0;
+  virtual int RemoveFile(uint32_t place) = 0;
+  virtual uint32_t file_places() const = 0;
+  // Commands in flight at a time, over all files. Each file may have one beyond it.
+  virtual uint32_t max_in_flight() const = 0;
+
+  // False where there is no room: keep the command and come back.
+  virtual bool Prepare(const IoCommand& command) = 0;
+  virtual bool PrepareCancel(uint64_t target, uint64_t user_data) = 0;
+  // Hands over everything prepared. False when something is left: the system was short of a resource.
+  virtual bool Submit() = 0;
+  // Takes the completions that are there.
+  virtual void Reap(std::vector<Completion>* completions) = 0;
+};
+
+}  // namespace dmremap
+
+#endif  // DMREMAP_NATIVE_BACKEND_H_
