@@ -13,7 +13,13 @@ Engine::Engine(uv_loop_t* loop, std::unique_ptr<Backend> backend, Notify notify,
 
 Engine::~Engine() {
   DMR_CHECK(open_handles_ == 0);
-  // What the kernel was never given must not keep memory as what it has does: see ~Slab().
+  // What the kernel was never given, and what it has done and nobody has heard of yet, must not keep memory
+  // as what it still has does: see ~Slab().
+  std::vector<Completion> completions;
+  if (started_) backend_->Reap(&completions);
+  for (const Completion& completion : completions) {
+    if ((completion.user_data & kCancelBit) == 0) ReleaseBlock(ops_.Redeem(completion.user_data));
+  }
   for (auto& [id, request] : requests_) {
     for (Op* op : request->ops) {
       if (op != nullptr && (op->state == OpState::kWaiting || op->state == OpState::kQueued))
@@ -26,6 +32,7 @@ int Engine::Start(const char** step) {
   *step = "mmap";
   if (!slab_.Reserve()) return ENOMEM;
   if (const int error = backend_->Open(step); error != 0) return error;
+  started_ = true;
   for (uint32_t place = backend_->file_places(); place > 0; place--) free_places_.push_back(place - 1);
   *step = "uv_poll_init";
   if (const int error = uv_poll_init(loop_, &poll_, backend_->fd()); error != 0) return -error;

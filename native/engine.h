@@ -122,6 +122,7 @@ class Engine {
   uint32_t active_ = 0;  // Requests that are not settled: they keep the loop alive,
   uint32_t holds_ = 0;   // and so do these. A write that was given up and that nobody waits for does not.
   std::vector<uint32_t> free_places_;
+  bool started_ = false;
   bool stopping_ = false;
   bool short_of_room_ = false;  // Something could not be prepared: try again by timer.
 };

@@ -6,6 +6,10 @@ import { openDevice } from '../dist/index.js';
 import { loadFixtures } from './lib/fixtures.mjs';
 
 const rounds = Number(process.argv[2] ?? 200);
+if (!Number.isInteger(rounds) || rounds < 1) {
+  console.error('aborts: the number of rounds is a whole number from 1');
+  process.exit(16);
+}
 const { stuckFile, stuckLoop, throttledLoop, frozenFile, whyNo } = await loadFixtures();
 const sizeBytes = 8 * 1024 * 1024;
 const bytes = new Uint8Array(4096).fill(1);
@@ -107,10 +111,14 @@ console.log(
 );
 let worst = 0;
 let worstP99 = 0;
+let worstTogether = 0;
+let samples = 0;
+const missing = [];
 for (const device of devices) {
   const no = whyNo(device.fixture);
   if (no !== undefined) {
     console.log(`${device.name}: ${no}`);
+    missing.push(device.name);
     continue;
   }
   for (const operations of [1, 32, 1000]) {
@@ -119,7 +127,9 @@ for (const device of devices) {
     for (let number = 0; number < times; number++) await round(device, operations, 32, tally);
     console.log(`${device.name}, ${operations} writes, ${times} rounds, ${tally.unknown} unknown`);
     const sorted = row('abort to settled', tally.settled);
+    samples += sorted.length;
     worst = Math.max(worst, sorted.at(-1) ?? 0);
+    worstTogether = Math.max(worstTogether, ...tally.together);
     worstP99 = Math.max(worstP99, quantile(sorted, 0.99));
     if (tally.together.length > 0) row('the other half at once, the last', tally.together);
     row('close without a grace', tally.close);
@@ -127,4 +137,9 @@ for (const device of devices) {
   }
 }
 const kept = worst <= 20 && worstP99 <= 1 ? 'within the aim' : 'not all within the aim';
-console.log(`aborts: worst p99 ${worstP99.toFixed(3)} ms, worst ${worst.toFixed(3)} ms, ${kept}`);
+const figures = `one abort: worst p99 ${worstP99.toFixed(3)} ms, worst ${worst.toFixed(3)} ms, ${kept}`;
+const absent = missing.length > 0 ? `; not here: ${missing.join(', ')}` : '';
+if (samples === 0) console.log(`aborts: NOTHING MEASURED${absent}`);
+else console.log(`aborts: ${figures}; half of 1,000 at once: worst ${worstTogether.toFixed(3)} ms${absent}`);
+// The aim is a figure of this machine, not a promise: only a run that has measured nothing is a failure.
+process.exitCode = samples === 0 ? 1 : 0;

@@ -5,7 +5,7 @@ import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import type { Device, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
-import { eventKinds, type Native, native, type OpenedDevice } from './native.js';
+import { countStray, eventKinds, type Native, native, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
 import {
   errnoName,
@@ -112,8 +112,11 @@ class NativeDevice extends EngineDevice {
   protected override issue(spec: RequestSpec, listener: RequestListener): () => void {
     const { addon, register, forget, dispatch } = this.#native;
     // The listener holds the arrays that a read is copied into, so they live until it has settled.
+    let settled = false;
     const id = register((kind, payload) => {
       const results = resultsOf(payload as readonly number[]);
+      if (settled !== (kind === eventKinds.drained)) countStray();
+      settled = true;
       if (kind === eventKinds.drained) listener.drained(results);
       else listener.settled(results, kind === eventKinds.settled);
       return kind !== eventKinds.settledUndrained;

@@ -86,6 +86,16 @@ export function native(): Native {
   return loaded;
 }
 
+let strays = 0;
+
+/** Events that nobody waits for any more, or that came twice: always 0, or the native part does not keep its protocol. */
+export const strayEvents = (): number => strays;
+
+/** Tells of an event that must not be. */
+export const countStray = (): void => {
+  strays++;
+};
+
 export const nativeUsage = (): NativeUsage => native().addon.usage();
 
 function load(): Native {
@@ -96,7 +106,8 @@ function load(): Native {
     for (let at = 0; events !== undefined && at < events.length; at += 3) {
       const id = events[at] as number;
       const handler = handlers.get(id);
-      if (handler?.(events[at + 1] as number, events[at + 2])) handlers.delete(id);
+      if (handler === undefined) countStray();
+      else if (handler(events[at + 1] as number, events[at + 2])) handlers.delete(id);
     }
   };
   addon.setHandler(dispatch);

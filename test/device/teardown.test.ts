@@ -1,6 +1,7 @@
 // However an environment ends, nothing hangs, crashes or keeps the lock (io contract 8). Real processes and workers.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -26,6 +27,14 @@ async function openWhenFree(path: string): Promise<Device> {
   }
 }
 
+/** Address space that a fork does not share, which our segments are, and some of V8's. */
+function segmentBytes(): number {
+  const areas = readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  return areas
+    .filter((area) => /^VmFlags:.* dc\b/m.test(area))
+    .reduce((sum, area) => sum + 1024 * Number(/^Size:\s+(\d+)/m.exec(area)?.[1]), 0);
+}
+
 describe('a worker', () => {
   it('can be terminated with writes under way, again and again, and the process lives on', async () => {
     const path = file('worker');
@@ -35,6 +44,32 @@ describe('a worker', () => {
       expect(await worker.terminate()).toBe(1);
       await (await openWhenFree(path)).close();
     }
+  });
+
+  it('gives back the memory of writes that have landed and that nobody has heard of yet', async () => {
+    const path = file('unheard');
+    const source = `
+      const { workerData, parentPort } = require('node:worker_threads');
+      import(workerData.library).then(async ({ openDevice }) => {
+        const device = await openDevice(workerData.path, { mode: 'write' });
+        const bytes = new Uint8Array(131072).fill(workerData.value);
+        for (let at = 0; at < 8; at++) device.write(BigInt(at * 131072), bytes).catch(() => {});
+        parentPort.postMessage('under way');
+        // The loop does not turn any more: what lands is not reaped.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      });`;
+    const round = async (value: number) => {
+      const worker = new Worker(source, { eval: true, workerData: { library, path, value } });
+      await once(worker, 'message');
+      while (!readFileSync(path).equals(Buffer.alloc(1024 * 1024, value))) await new Promise(setImmediate);
+      await worker.terminate();
+      await (await openWhenFree(path)).close();
+    };
+    for (let warmUp = 1; warmUp < 4; warmUp++) await round(warmUp);
+    const before = segmentBytes();
+    for (let rounds = 10; rounds < 30; rounds++) await round(rounds);
+    // One each would be twenty MiB.
+    expect(segmentBytes() - before).toBeLessThan(10 * 1024 * 1024);
   });
 
   it('does not disturb the writes of another environment', async () => {

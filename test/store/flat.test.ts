@@ -12,7 +12,8 @@ import { scratchFolder, zeroFile } from '../support/scratch.js';
 const folder = scratchFolder();
 const commits = Number(process.env.DMREMAP_COMMITS ?? 1000);
 const opens = Number(process.env.DMREMAP_OPENS ?? 1000);
-const timeout = 3_600_000;
+/** Only a hang is to end them: a slow machine takes its time. */
+const timeout = 120_000 + 50 * commits + 20 * opens;
 
 /** What a leak would raise: descriptors and rings, mappings, memory. */
 const held = () => ({

@@ -91,10 +91,11 @@ for (const [title, fixture, make] of devices) {
         await using device = await openDevice(disk.path, { mode: 'write', window: row.window });
         await disk.stall('write');
         const writes = Array.from({ length: row.operations }, (_, index) =>
-          device.write(offsetOf(index), block(1), { timeoutMs: 200 }),
+          device.write(offsetOf(index), block(1), { timeoutMs: 800 }),
         );
+        const settled = errorsOf(writes);
         await disk.held(row.held, 'write');
-        const errors = await errorsOf(writes);
+        const errors = await settled;
         await isHeld(disk, row.held);
         for (const error of errors)
           expect(error).toMatchObject({ name: 'TimeoutError', code: 'ERR_TIMEOUT' });
