@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { openDevice } from '../../lib/device/native-device.js';
+import { helperPath, newMountpoint } from './helper.js';
 import { whyNo } from './reasons.js';
 import { type StuckFile, stuckFile } from './stuck-file.js';
 
@@ -234,6 +236,36 @@ describe.skipIf(noFile !== undefined)(noFile ?? 'a stuck file', () => {
       expect(await outcome(handle.write(block(9), 0, 4096, file.sizeBytes))).toBe('ENOSPC');
       expect((await handle.stat()).size).toBe(file.sizeBytes);
     });
+  });
+
+  it('tells by hand when so many are held: wait-held, as a script uses it', async () => {
+    const mountpoint = newMountpoint();
+    const child = spawn(helperPath('stuckfs'), ['--owner', String(process.pid), mountpoint]);
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const until = async (wanted: string) => {
+      const seen: string[] = [];
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`${wanted} has not come after: ${seen.join(', ')}`);
+        seen.push(value);
+        if (value.startsWith(wanted)) return seen;
+      }
+    };
+    await until('ready');
+    child.stdin.write('stall write\nwait-held 2\n');
+    await until('ok');
+    {
+      await using device = await openDevice(`${mountpoint}/disk`, { mode: 'write' });
+      const writes = [device.write(0n, block(1)), device.write(4096n, block(2))];
+      // Both are held before it says so, and it says so once.
+      const seen = await until('waited');
+      expect(seen.filter((line) => line.startsWith('held')).length).toBe(2);
+      expect(seen.at(-1)).toBe('waited 2');
+      child.stdin.write('release\npass\n');
+      await Promise.all(writes);
+    }
+    child.stdin.end();
+    expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
   it('refuses what it does not understand, and goes on', async () => {
