@@ -1,23 +1,11 @@
 #include "blocking_job.h"
 
-#include <csignal>
-
 #include "check.h"
+#include "own_thread.h"
 
 namespace dmremap {
 
 namespace {
-
-class Lock {
- public:
-  explicit Lock(pthread_mutex_t* mutex) : mutex_(mutex) { pthread_mutex_lock(mutex_); }
-  ~Lock() { pthread_mutex_unlock(mutex_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  pthread_mutex_t* mutex_;
-};
 
 // A job calls a handful of system calls; 256 KiB is ample, and eight stuck opens must not cost 64 MiB.
 constexpr size_t kStackBytes = 256 * 1024;
@@ -60,19 +48,7 @@ void Mailbox::OnClosed(uv_handle_t* handle) {
 
 int Mailbox::Start(std::unique_ptr<BlockingJob>* job) {
   auto flight = std::make_unique<Flight>(Flight{shared_from_this(), std::move(*job)});
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
-  // Signals belong to the threads of Node.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, OnThread, flight.get());
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
+  const int error = StartOwnThread(OnThread, flight.get(), kStackBytes);
   if (error != 0) {
     *job = std::move(flight->job);
     return error;

@@ -1,15 +1,15 @@
 #include "thread_pool.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <deque>
+
+#include "own_thread.h"
 
 namespace dmremap {
 
@@ -20,17 +20,6 @@ constexpr uint32_t kFilePlaces = 256;
 constexpr uint32_t kThreads = 128;
 constexpr size_t kStackBytes = 128 * 1024;
 constexpr time_t kIdleSeconds = 2;
-
-class Lock {
- public:
-  explicit Lock(pthread_mutex_t* mutex) : mutex_(mutex) { pthread_mutex_lock(mutex_); }
-  ~Lock() { pthread_mutex_unlock(mutex_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  pthread_mutex_t* mutex_;
-};
 
 // A descriptor of its own, so that the device's can be closed while this one is written to.
 struct File {
@@ -152,19 +141,7 @@ struct ThreadPool::Core : public std::enable_shared_from_this<Core> {
   // Under the mutex. 0 or an errno.
   int StartThread() {
     auto* self = new std::shared_ptr<Core>(shared_from_this());
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, kStackBytes);
-    // Signals belong to the threads of Node.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    const int error = pthread_create(&thread, &attributes, OnThread, self);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
+    const int error = StartOwnThread(OnThread, self, kStackBytes);
     if (error == 0) {
       threads++;
     } else {
