@@ -104,7 +104,7 @@ void Engine::FreePlace(Device* device) { free_places_.push_back(device->place); 
 
 std::vector<int> Engine::TakeDescriptors() {
   std::vector<int> descriptors;
-  // The ring's own table keeps the files until the ring has gone, and so what is in flight keeps its fence.
+  // The backend's own table keeps the files until it has gone, and so what is in flight keeps its fence.
   for (auto& [id, device] : devices_) {
     if (device->fd >= 0) descriptors.push_back(device->fd);
     device->fd = -1;
@@ -348,7 +348,9 @@ void Engine::Complete(Op* op, int32_t res) {
   }
   if (device->fd < 0 && device->in_kernel.empty()) FreePlace(device);
 
-  const Verdict verdict = Classify(res, op->length, op->state == OpState::kCanceling);
+  // One that was tried before may have landed in part then: its withdrawal proves nothing.
+  const bool withdrawn = op->state == OpState::kCanceling && op->retries == 0;
+  const Verdict verdict = Classify(res, op->length, withdrawn);
   if (verdict.retry && op->state == OpState::kInFlight && !request->aborting && op->retries < kMaxRetries) {
     op->retries++;
     op->force_async = true;

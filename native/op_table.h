@@ -4,7 +4,7 @@
 //   state        entered by              buffer owner   left by
 //   kWaiting     Acquire()               loop thread    its group's turn, or an abort
 //   kQueued      Engine::Enqueue()       loop thread    room in the window, or an abort
-//   kInFlight    Ring::Prepare*()        KERNEL         its own CQE
+//   kInFlight    Backend::Prepare()      KERNEL         its own CQE
 //   kCanceling   cancel SQE prepared     KERNEL         its own CQE, never the cancel's
 //   kLandedOwing its own CQE, with a     loop thread    the cancel's CQE
 //                cancel's CQE owed

@@ -33,7 +33,7 @@ class OpQueue {
 struct Device {
   uint32_t id = 0;
   int fd = -1;         // For the close; what goes to the kernel names `place`.
-  uint32_t place = 0;  // In the ring's table of files.
+  uint32_t place = 0;  // In the backend's table of files.
   uint32_t window = 1;
   bool async = false;  // io_uring_enter could block on this target: IOSQE_ASYNC on everything (io spec 1.4).
   bool dirty = false;  // Stands in Engine::dirty_.

@@ -30,6 +30,19 @@ class HoldingDevice extends MemoryDevice {
 
 const holding = (from: number) => new HoldingDevice(drawnDevice('7 7 7 7 7').bytes, from);
 
+/** Two share a commit that waits for an aborted write to land; one of them has left. */
+async function leftWhileWaiting() {
+  const device = new HoldingDevice(drawnDevice('7 7 . . .').bytes, 1);
+  const store = await openStore(device);
+  const first = store.commit();
+  const options = { unsettled: 'wait' } as const;
+  const [leaving, staying] = [store.commit(options), store.commit(options)];
+  first.cancel();
+  await failure(first);
+  leaving.cancel();
+  return { device, left: await failure(leaving), staying };
+}
+
 describe('group commit', () => {
   it('gives callers that come while one is under way the next one, with all of their changes', async () => {
     const device = drawnDevice('7 7 7 7 7');
@@ -177,15 +190,7 @@ describe('group commit', () => {
   });
 
   it('says of a caller who leaves while the commit still waits what is true, then and finally', async () => {
-    const device = new HoldingDevice(drawnDevice('7 7 . . .').bytes, 1);
-    const store = await openStore(device);
-    const first = store.commit();
-    const options = { unsettled: 'wait' } as const;
-    const [leaving, staying] = [store.commit(options), store.commit(options)];
-    first.cancel();
-    await failure(first);
-    leaving.cancel();
-    const left = await failure(leaving);
+    const { device, left, staying } = await leftWhileWaiting();
     expect(left.copies.slice(0, 2).map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
     device.resume();
     const report = await staying;
@@ -194,15 +199,7 @@ describe('group commit', () => {
   });
 
   it('says that nothing was written where the others leave while it waits', async () => {
-    const device = new HoldingDevice(drawnDevice('7 7 . . .').bytes, 1);
-    const store = await openStore(device);
-    const first = store.commit();
-    const options = { unsettled: 'wait' } as const;
-    const [leaving, staying] = [store.commit(options), store.commit(options)];
-    first.cancel();
-    await failure(first);
-    leaving.cancel();
-    const left = await failure(leaving);
+    const { device, left, staying } = await leftWhileWaiting();
     staying.cancel('me too');
     const last = await failure(staying);
     expect(last).toMatchObject({ cause: 'me too', outcome: 'untouched' });
