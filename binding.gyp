@@ -8,6 +8,7 @@
         "native/block_device.cc",
         "native/engine.cc",
         "native/environment.cc",
+        "native/kernel_aio.cc",
         "native/op_table.cc",
         "native/request.cc",
         "native/ring.cc",

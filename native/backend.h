@@ -40,10 +40,10 @@ class Backend {
 
   // Files go by their place in the backend's own table, never by descriptor: a number that was closed can
   // name somebody else's file by the time a worker runs (measured: 100 of 100 writes). What is in flight
-  // keeps its file, and so its lock, after RemoveFile(). What that returns is a descriptor that is the
-  // caller's to close, or -1.
+  // keeps its file, and so its lock, after RemoveFile(). `idle`: nothing is. What it returns is a descriptor
+  // that is the caller's to close, or -1.
   virtual int InstallFile(uint32_t place, int fd) = 0;
-  virtual int RemoveFile(uint32_t place) = 0;
+  virtual int RemoveFile(uint32_t place, bool idle) = 0;
   virtual uint32_t file_places() const = 0;
   // Commands in flight at a time, over all files. Each file may have one beyond it.
   virtual uint32_t max_in_flight() const = 0;
@@ -55,6 +55,8 @@ class Backend {
   virtual bool Submit() = 0;
   // Takes the completions that are there.
   virtual void Reap(std::vector<Completion>* completions) = 0;
+  // At the end: withdraws what the kernel was never given. These complete with -ECANCELED.
+  virtual void TakeBack(std::vector<Completion>*) {}
 };
 
 }  // namespace dmremap

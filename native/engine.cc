@@ -16,7 +16,10 @@ Engine::~Engine() {
   // What the kernel was never given, and what it has done and nobody has heard of yet, must not keep memory
   // as what it still has does: see ~Slab().
   std::vector<Completion> completions;
-  if (started_) backend_->Reap(&completions);
+  if (started_) {
+    backend_->Reap(&completions);
+    backend_->TakeBack(&completions);
+  }
   for (const Completion& completion : completions) {
     if ((completion.user_data & kCancelBit) == 0) ReleaseBlock(ops_.Redeem(completion.user_data));
   }
@@ -93,7 +96,7 @@ bool Engine::ReleaseDevice(uint32_t id, std::vector<int>* descriptors) {
   descriptors->push_back(device->fd);
   device->fd = -1;
   // What has its file already keeps it; what has not gets EBADF, never another's.
-  const int own = backend_->RemoveFile(device->place);
+  const int own = backend_->RemoveFile(device->place, device->in_kernel.empty());
   if (own >= 0) descriptors->push_back(own);
   if (device->in_kernel.empty()) FreePlace(device);
   devices_.erase(found);  // Requests in flight keep the device itself.

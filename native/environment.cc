@@ -6,10 +6,26 @@
 
 #include "check.h"
 #include "device_jobs.h"
+#include "kernel_aio.h"
 #include "ring.h"
 #include "thread_pool.h"
 
 namespace dmremap {
+
+namespace {
+
+std::unique_ptr<Backend> MakeBackend(EngineKind kind) {
+  switch (kind) {
+    case EngineKind::kLibaio:
+      return std::make_unique<KernelAio>();
+    case EngineKind::kThreads:
+      return std::make_unique<ThreadPool>();
+    default:
+      return std::make_unique<Ring>();
+  }
+}
+
+}  // namespace
 
 Environment* Environment::Create(Napi::Env env, Napi::Function handler, const char** step, int* error) {
   uv_loop_t* loop = nullptr;
@@ -30,13 +46,7 @@ Engine* Environment::EngineOf(EngineKind kind, const char** step, int* error) {
   for (size_t at = 0; at < kinds_.size(); at++) {
     if (kinds_[at] == kind) return engines_[at].get();
   }
-  std::unique_ptr<Backend> backend;
-  if (kind == EngineKind::kThreads) {
-    backend = std::make_unique<ThreadPool>();
-  } else {
-    backend = std::make_unique<Ring>();
-  }
-  auto engine = std::make_unique<Engine>(loop_, std::move(backend), OnNotify, this);
+  auto engine = std::make_unique<Engine>(loop_, MakeBackend(kind), OnNotify, this);
   *error = engine->Start(step);
   if (*error != 0) return nullptr;
   kinds_.push_back(kind);

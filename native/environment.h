@@ -23,7 +23,7 @@
 namespace dmremap {
 
 // The numbers are part of the interface to lib/device/native.ts.
-enum class EngineKind : uint32_t { kIoUring = 0, kThreads = 2 };
+enum class EngineKind : uint32_t { kIoUring = 0, kLibaio = 1, kThreads = 2 };
 
 enum class EventKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
 

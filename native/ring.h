@@ -35,7 +35,7 @@ class Ring : public Backend {
   int fd() const override { return ring_.ring_fd; }
 
   int InstallFile(uint32_t place, int fd) override;
-  int RemoveFile(uint32_t place) override {
+  int RemoveFile(uint32_t place, bool) override {
     InstallFile(place, -1);
     return -1;
   }

@@ -166,11 +166,8 @@ struct ThreadPool::Core : public std::enable_shared_from_this<Core> {
 ThreadPool::ThreadPool() : core_(std::make_shared<Core>()) {}
 
 ThreadPool::~ThreadPool() {
-  core_->prepared.clear();
   const Lock lock(&core_->mutex);
   core_->closed = true;
-  // What no thread has taken is not written any more.
-  for (Job& job : core_->queue) job.close_only = true;
   for (std::shared_ptr<File>& file : core_->files) core_->CloseLater(std::move(file));
   if (core_->threads == core_->running.size() && !core_->queue.empty()) core_->StartThread();
   pthread_cond_broadcast(&core_->work);
@@ -196,7 +193,7 @@ int ThreadPool::InstallFile(uint32_t place, int fd) {
   return 0;
 }
 
-int ThreadPool::RemoveFile(uint32_t place) {
+int ThreadPool::RemoveFile(uint32_t place, bool) {
   std::shared_ptr<File> file = std::move(core_->files[place]);
   core_->files[place] = nullptr;
   const Lock lock(&core_->mutex);
@@ -244,6 +241,16 @@ void ThreadPool::Reap(std::vector<Completion>* completions) {
   const Lock lock(&core_->mutex);
   completions->swap(core_->done);
   core_->done.clear();
+}
+
+void ThreadPool::TakeBack(std::vector<Completion>* completions) {
+  Submit();
+  const Lock lock(&core_->mutex);
+  for (Job& job : core_->queue) {
+    if (job.close_only) continue;
+    completions->push_back({job.command.user_data, -ECANCELED});
+    job.close_only = true;  // Its file may be closed by a thread only.
+  }
 }
 
 }  // namespace dmremap

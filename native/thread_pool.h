@@ -25,13 +25,14 @@ class ThreadPool : public Backend {
   int Open(const char** step) override;
   int fd() const override;
   int InstallFile(uint32_t place, int fd) override;
-  int RemoveFile(uint32_t place) override;
+  int RemoveFile(uint32_t place, bool) override;
   uint32_t file_places() const override;
   uint32_t max_in_flight() const override;
   bool Prepare(const IoCommand& command) override;
   bool PrepareCancel(uint64_t target, uint64_t user_data) override;
   bool Submit() override;
   void Reap(std::vector<Completion>* completions) override;
+  void TakeBack(std::vector<Completion>* completions) override;
 
  private:
   struct Core;

@@ -86,7 +86,7 @@ const tools = {
     const folder = built('tsan', '-fsanitize=thread -fno-omit-frame-pointer -g -O1');
     // Those without programs of their own: such a program would be preloaded too.
     const files = ['contract', 'aborts', 'fence'].map((name) => `test/device/${name}.test.ts`);
-    const statuses = ['io_uring', 'threads'].map((engine) =>
+    const statuses = ['io_uring', 'libaio', 'threads'].map((engine) =>
       vitest(folder, [...files, 'test/store/workers.test.ts'], {
         DMREMAP_ENGINE: engine,
         LD_PRELOAD: runtime('libtsan.so'),

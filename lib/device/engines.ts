@@ -3,7 +3,7 @@
 import { argumentError, DmremapError } from '../base/errors.js';
 import { errnoName } from './request.js';
 
-export type EngineName = 'io_uring' | 'threads';
+export type EngineName = 'io_uring' | 'libaio' | 'threads';
 
 /** What an engine can promise beside the contract that all of them keep. */
 export interface EngineGuarantees {
@@ -14,13 +14,17 @@ export interface EngineGuarantees {
   readonly leavesWhileStuck: boolean;
 }
 
-/** The numbers are those of EngineKind in native/environment.h. */
+/** In the order in which they are tried. The numbers are those of EngineKind in native/environment.h. */
 const engines: Readonly<
   Record<EngineName, { readonly kind: number; readonly guarantees: EngineGuarantees }>
 > = {
   io_uring: { kind: 0, guarantees: { leavesWhileStuck: true } },
+  libaio: { kind: 1, guarantees: { leavesWhileStuck: false } },
   threads: { kind: 2, guarantees: { leavesWhileStuck: false } },
 };
+
+/** All of them, the best first. */
+export const engineNames = Object.keys(engines) as readonly EngineName[];
 
 export const engineKind = (name: EngineName): number => engines[name].kind;
 export const guaranteesOf = (name: EngineName): EngineGuarantees => engines[name].guarantees;
@@ -31,13 +35,10 @@ export const guaranteesOf = (name: EngineName): EngineGuarantees => engines[name
  */
 export function enginesToTry(asked: 'auto' | EngineName = 'auto'): readonly EngineName[] {
   const named = asked === 'auto' ? (process.env.DMREMAP_ENGINE ?? 'auto') : asked;
-  if (named === 'auto' || named === '') return ['io_uring', 'threads'];
+  if (named === 'auto' || named === '') return engineNames;
   if (Object.hasOwn(engines, named)) return [named as EngineName];
   const source = asked === 'auto' ? 'DMREMAP_ENGINE' : 'engine';
-  throw argumentError(
-    'ERR_INVALID_ARG_VALUE',
-    `${source} must be auto, ${Object.keys(engines).join(' or ')}`,
-  );
+  throw argumentError('ERR_INVALID_ARG_VALUE', `${source} must be auto, ${engineNames.join(' or ')}`);
 }
 
 /** Why an engine cannot be used here, in plain words: which wall its start ran into. */

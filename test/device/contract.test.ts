@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
+import { engineNames } from '../../lib/device/engines.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
@@ -16,9 +17,7 @@ deviceContract('a device in memory', async () => {
   return { device, content: () => device.bytes, dispose: async () => void (await device.close()) };
 });
 
-const engines = ['io_uring', 'threads'] as const;
-
-for (const engine of engines) {
+for (const engine of engineNames) {
   deviceContract(`${engine} on a file`, async () => {
     const path = newFile();
     const device = await openDevice(path, { mode: 'write', engine });
@@ -28,7 +27,7 @@ for (const engine of engines) {
 
 const noLoop = whyNoLoop();
 describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
-  const rows = engines.flatMap((engine) => [512, 4096].map((sectorSize) => ({ engine, sectorSize })));
+  const rows = engineNames.flatMap((engine) => [512, 4096].map((sectorSize) => ({ engine, sectorSize })));
   for (const { engine, sectorSize } of rows) {
     deviceContract(`${engine} on a loop device with logical blocks of ${sectorSize}`, async () => {
       const loop = loopDevice(newFile(), ['--sector-size', String(sectorSize)]);

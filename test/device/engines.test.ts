@@ -1,4 +1,4 @@
-// Which engine is taken, what is said of one that cannot be used, and what the other cannot promise.
+// Which engine is taken, what is said of one that cannot be used, and what the others cannot promise.
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { engineNames } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { stuckLoop } from '../stuck/loop.js';
 import { whyNo } from '../stuck/reasons.js';
@@ -31,7 +32,7 @@ const asked = async (engine: string, env?: Record<string, string>, filter: reado
 };
 
 describe('the engine', () => {
-  it.each(['io_uring', 'threads'] as const)('is %s where that is asked for', async (engine) => {
+  it.each(engineNames)('is %s where that is asked for', async (engine) => {
     expect(await asked(engine)).toMatchObject({ engine, leftInFlight: 0 });
   });
 
@@ -52,8 +53,8 @@ describe('the engine', () => {
     });
   });
 
-  it('is threads where io_uring is forbidden, and io_uring alone says why it cannot be used', async () => {
-    expect(await asked('auto', {}, forbidden)).toMatchObject({ engine: 'threads', leftInFlight: 0 });
+  it('is libaio where io_uring is forbidden, and io_uring alone says why it cannot be used', async () => {
+    expect(await asked('auto', {}, forbidden)).toMatchObject({ engine: 'libaio', leftInFlight: 0 });
     expect(await asked('io_uring', {}, forbidden)).toMatchObject({
       code: 'ERR_ENGINE_UNAVAILABLE',
       message: expect.stringMatching(/io_uring_setup: EPERM: .*seccomp/),
@@ -70,22 +71,25 @@ describe('the engine', () => {
   });
 
   it('can be another one for each device of a process', async () => {
-    const [a, b] = [newFile(), newFile()];
-    await using ring = await openDevice(a, { mode: 'write', engine: 'io_uring' });
-    await using threads = await openDevice(b, { mode: 'write', engine: 'threads' });
+    const paths = engineNames.map(newFile);
     const bytes = Buffer.alloc(4096, 7);
+    const devices = await Promise.all(
+      engineNames.map((engine, index) => openDevice(paths[index] as string, { mode: 'write', engine })),
+    );
     await Promise.all(
-      [ring, threads].flatMap((device) =>
+      devices.flatMap((device) =>
         Array.from({ length: 64 }, (_, index) => device.write(BigInt(index * 4096), bytes)),
       ),
     );
-    for (const path of [a, b])
+    await Promise.all(devices.map((device) => device.close()));
+    for (const path of paths)
       expect(
         readFileSync(path)
           .subarray(0, 64 * 4096)
           .equals(Buffer.alloc(64 * 4096, 7)),
       ).toBe(true);
-    expect([ring, threads].map(({ info }) => info.guarantees.leavesWhileStuck)).toEqual([true, false]);
+    const leaves = devices.map(({ info }) => [info.engine, info.guarantees.leavesWhileStuck]);
+    expect(Object.fromEntries(leaves)).toEqual({ io_uring: true, libaio: false, threads: false });
   });
 });
 
