@@ -40,6 +40,13 @@ Napi::Value Bad(Napi::Env env, const char* what) {
   return env.Undefined();
 }
 
+Napi::Value FailureOf(Napi::Env env, const char* step, int error) {
+  Napi::Object failure = Napi::Object::New(env);
+  failure.Set("step", step);
+  failure.Set("error", error);
+  return failure;
+}
+
 // setHandler(handler)
 Napi::Value SetHandler(const Napi::CallbackInfo& info) {
   if (info.Length() < 1 || !info[0].IsFunction()) return Bad(info.Env(), "setHandler(function)");
@@ -76,10 +83,16 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
     error = data->environment->mailbox().Start(&job);
     if (error == 0) return env.Undefined();
   }
-  Napi::Object failure = Napi::Object::New(env);
-  failure.Set("step", step);
-  failure.Set("error", error);
-  return failure;
+  return FailureOf(env, step, error);
+}
+
+// probe(engine): undefined, or {step, error} where such an engine cannot start. Nothing of it is kept.
+Napi::Value Probe(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsNumber()) return Bad(env, "probe(engine)");
+  const char* step = nullptr;
+  const int error = ProbeEngine(static_cast<EngineKind>(info[0].As<Napi::Number>().Uint32Value()), &step);
+  return error == 0 ? env.Undefined() : FailureOf(env, step, error);
 }
 
 std::shared_ptr<Device> DeviceOf(const Napi::CallbackInfo& info, size_t at, Engine** engine = nullptr) {
@@ -240,6 +253,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData());
   exports.Set("setHandler", Napi::Function::New(env, SetHandler, "setHandler"));
   exports.Set("open", Napi::Function::New(env, Open, "open"));
+  exports.Set("probe", Napi::Function::New(env, Probe, "probe"));
   exports.Set("configure", Napi::Function::New(env, Configure, "configure"));
   exports.Set("submit", Napi::Function::New(env, Submit, "submit"));
   exports.Set("abort", Napi::Function::New(env, Abort, "abort"));

@@ -27,6 +27,13 @@ std::unique_ptr<Backend> MakeBackend(EngineKind kind) {
 
 }  // namespace
 
+int ProbeEngine(EngineKind kind, const char** step) {
+  const std::unique_ptr<Backend> backend = MakeBackend(kind);
+  Slab slab;
+  *step = "mmap";
+  return slab.Reserve() ? backend->Open(step) : ENOMEM;
+}
+
 Environment* Environment::Create(Napi::Env env, Napi::Function handler, const char** step, int* error) {
   uv_loop_t* loop = nullptr;
   *step = "napi_get_uv_event_loop";

@@ -25,6 +25,10 @@ namespace dmremap {
 // The numbers are part of the interface to lib/device/native.ts.
 enum class EngineKind : uint32_t { kIoUring = 0, kLibaio = 1, kThreads = 2 };
 
+// Starts a backend of this kind as an engine would, and lets it go. 0, or an errno with the name of the step
+// that failed.
+int ProbeEngine(EngineKind kind, const char** step);
+
 enum class EventKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
 
 // An open or a close that has come back and waits to be told.

@@ -9,6 +9,12 @@
 
 namespace dmremap {
 
+namespace {
+
+constexpr uint8_t kOpcodes[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL};
+
+}  // namespace
+
 Ring::~Ring() {
   // Measured: under 1 ms even with writes stuck on a device. The kernel keeps their files and pages until
   // they land.
@@ -31,6 +37,8 @@ int Ring::Open(const char** step) {
   *step = "io_uring_register(files)";
   result = io_uring_register_files_sparse(&ring_, file_places_);
   if (result < 0) return -result;
+  *step = "io_uring_register(probe)";
+  if (const int error = CheckOpcodes(); error != 0) return error;
   *step = "io_uring_register(restrictions)";
   if (const int error = Restrict(); error != 0) return error;
   // A seccomp filter can let the set-up pass and stop this one: then nothing would ever settle.
@@ -43,11 +51,23 @@ int Ring::InstallFile(uint32_t place, int fd) {
   return result < 0 ? -result : 0;
 }
 
+// A kernel can be built without some of them, and would refuse each operation then. EOPNOTSUPP where one is
+// missing.
+int Ring::CheckOpcodes() {
+  alignas(io_uring_probe) uint8_t room[sizeof(io_uring_probe) + UINT8_MAX * sizeof(io_uring_probe_op)] = {};
+  auto* probe = reinterpret_cast<io_uring_probe*>(room);
+  const int result = io_uring_register_probe(&ring_, probe, UINT8_MAX);
+  if (result < 0) return -result;
+  for (const uint8_t opcode : kOpcodes) {
+    if (io_uring_opcode_supported(probe, opcode) == 0) return EOPNOTSUPP;
+  }
+  return 0;
+}
+
 int Ring::Restrict() {
-  const uint8_t opcodes[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL};
-  io_uring_restriction allowed[sizeof(opcodes) + 3] = {};
+  io_uring_restriction allowed[sizeof(kOpcodes) + 3] = {};
   size_t count = 0;
-  for (uint8_t opcode : opcodes) {
+  for (const uint8_t opcode : kOpcodes) {
     allowed[count].opcode = IORING_RESTRICTION_SQE_OP;
     allowed[count++].sqe_op = opcode;
   }

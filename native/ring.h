@@ -50,6 +50,7 @@ class Ring : public Backend {
 
  private:
   io_uring_sqe* Sqe();
+  int CheckOpcodes();
   int Restrict();
 
   io_uring ring_{};
