@@ -16,7 +16,7 @@ export const errorCodes = {
 
   // The engine.
   ERR_ADDON_MISSING: 'the native addon is not built',
-  ERR_ENGINE_UNAVAILABLE: 'io_uring cannot be used here',
+  ERR_ENGINE_UNAVAILABLE: 'the engine cannot be used here',
   ERR_QUEUE_FULL: 'too many bytes are queued or in flight',
 
   // The device.

@@ -2,6 +2,7 @@
 // for all devices of an environment.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { errnoName } from './request.js';
+import { wallOf } from './walls.js';
 
 export type EngineName = 'io_uring' | 'libaio' | 'threads';
 
@@ -30,11 +31,14 @@ export const engineKind = (name: EngineName): number => engines[name].kind;
 export const guaranteesOf = (name: EngineName): EngineGuarantees => engines[name].guarantees;
 
 /**
- * The engines to try, in order: what was asked for alone, else what DMREMAP_ENGINE names, else all.
+ * The engines to try, in order: what was asked for alone, else what DMREMAP_ENGINE (`variable`) names, else all.
  * @throws TypeError ERR_INVALID_ARG_VALUE.
  */
-export function enginesToTry(asked: 'auto' | EngineName = 'auto'): readonly EngineName[] {
-  const named = asked === 'auto' ? (process.env.DMREMAP_ENGINE ?? 'auto') : asked;
+export function enginesToTry(
+  asked: 'auto' | EngineName = 'auto',
+  variable = process.env.DMREMAP_ENGINE,
+): readonly EngineName[] {
+  const named = asked === 'auto' ? (variable ?? 'auto') : asked;
   if (named === 'auto' || named === '') return engineNames;
   if (Object.hasOwn(engines, named)) return [named as EngineName];
   const source = asked === 'auto' ? 'DMREMAP_ENGINE' : 'engine';
@@ -44,20 +48,7 @@ export function enginesToTry(asked: 'auto' | EngineName = 'auto'): readonly Engi
 /** Why an engine cannot be used here, in plain words: which wall its start ran into. */
 export function engineError(name: EngineName, step: string, error: number): DmremapError {
   const errno = errnoName(error);
-  const reasons: Record<string, string> = {
-    ENOSYS: 'this kernel has no io_uring, or a seccomp filter hides it',
-    EPERM: 'kernel.io_uring_disabled or a seccomp filter forbids it',
-    ENOMEM: 'memory is short, or RLIMIT_MEMLOCK is too low',
-    EINVAL: 'this kernel is too old (5.19 or newer is needed)',
-    EMFILE: 'too many open files',
-    EAGAIN: 'no thread could be started',
-  };
-  const reason = reasons[errno ?? ''] ?? 'unexpected';
-  return new DmremapError(
-    'ERR_ENGINE_UNAVAILABLE',
-    `${name} cannot be used here: ${step}: ${errno}: ${reason}`,
-    {
-      errno,
-    },
-  );
+  const { reason } = wallOf({ step, errno });
+  const message = `${name} cannot be used here: ${step}: ${errno}: ${reason}; \`dmremap doctor\` says more`;
+  return new DmremapError('ERR_ENGINE_UNAVAILABLE', message, { errno });
 }
