@@ -5,6 +5,7 @@ import { checkCommand } from './check-command.js';
 import { type Command, print } from './command.js';
 import type { Context } from './context.js';
 import { createCommand } from './create-command.js';
+import { doctorCommand } from './doctor-command.js';
 import { examineCommand } from './examine-command.js';
 import { exitBits } from './exit-status.js';
 import { reportFailure } from './failure.js';
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   remapLookupCommand,
   remapAddCommand,
   remapRemoveCommand,
+  doctorCommand,
 ];
 
 /** Runs the command line of `context` and returns the exit status. */

@@ -24,6 +24,18 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   );
 }
 
+/** A text in lines of at most so many columns, broken at spaces; a longer word has a line of its own. */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Indents what is not empty. */
 export const indented = (lines: readonly string[]): string[] => lines.map((line) => line && `  ${line}`);
 

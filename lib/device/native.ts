@@ -23,6 +23,12 @@ export interface OpenedDevice {
   readonly direct: boolean;
 }
 
+/** Which step of an engine's start failed, and the errno. */
+interface NativeFailure {
+  readonly step: string;
+  readonly error: number;
+}
+
 interface Addon {
   setHandler(handler: (events: Events) => void): void;
   open(
@@ -31,7 +37,8 @@ interface Addon {
     write: boolean,
     preferDirect: boolean,
     engine: number,
-  ): undefined | { readonly step: string; readonly error: number };
+  ): NativeFailure | undefined;
+  probe(engine: number): NativeFailure | undefined;
   configure(device: number, window: number): void;
   submit(
     id: number,

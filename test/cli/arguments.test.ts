@@ -82,6 +82,10 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [['repair', '--apply=yes', image], "option '--apply' takes no value"],
   [['repair', '--backup=a', '--no-backup', image], 'exclude each other'],
   [['repair', '--timeout=-1', image], "bad number '-1' for --timeout"],
+  [['doctor', ''], 'PATH is empty'],
+  [['doctor', image, image], 'is one operand too many'],
+  [['doctor', '--engine=threads'], "unknown option '--engine'"],
+  [['doctor', '--json=yes'], "option '--json' takes no value"],
   [['handover'], 'SPARE is missing'],
   [['handover', '--copy=1', image], "unknown option '--copy'"],
   [['handover', '--copy-index=both', image], "bad value 'both' for --copy-index: one of own, zero"],
@@ -210,6 +214,7 @@ describe('help', () => {
     [['create', '--help'], /--main SECTORS\|PATH/],
     [['remap', '--help'], /remap list .*\n.*remap lookup .*\n.*remap add .*\n.*remap remove/],
     [['repair', '--help'], /--rewrite-unreadable/],
+    [['doctor', '--help'], /^usage: dmremap doctor \[options\] \[PATH\]\n/],
     [['handover', '--help'], /The module starts at sequence 2 after each load/],
     [
       ['remap', 'lookup', '--help'],
@@ -229,7 +234,7 @@ describe('help', () => {
   });
 
   test('no line of any help is wider than a wide terminal', async () => {
-    const names = ['', 'examine', 'check', 'create', 'repair', 'handover'];
+    const names = ['', 'examine', 'check', 'create', 'repair', 'handover', 'doctor'];
     const remaps = ['list', 'lookup', 'add', 'remove'].map((name) => `remap ${name}`);
     for (const name of [...names, ...remaps]) {
       const { stdout } = await dmremap(folder, [...name.split(' ').filter(Boolean), '--help']);

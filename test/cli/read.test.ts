@@ -207,7 +207,7 @@ describe('remap list', () => {
   });
 });
 
-test.each(['examine', 'check', 'repair', 'remap list', 'remap lookup'])(
+test.each(['examine', 'check', 'repair', 'remap list', 'remap lookup', 'doctor'])(
   '%s leaves the file byte for byte and minute for minute as it was',
   async (command) => {
     for (const name of ['u_one', 'u_corrupt1', 'u_conflict', 'u_short300k']) {
@@ -230,6 +230,7 @@ test('nothing is opened for writing: not even a program that runs minds', async 
   await new Promise((resolve) => running.once('spawn', resolve));
   try {
     expect(await dmremap(folder, ['examine', program])).toMatchObject({ status: 0, stderr: '' });
+    expect(await dmremap(folder, ['doctor', program])).toMatchObject({ status: 0, stderr: '' });
     expect(await dmremap(folder, ['check', program])).toMatchObject({ status: 4, stderr: '' });
     expect(await dmremap(folder, ['repair', program])).toMatchObject({ status: 4, stderr: '' });
     const listed = await dmremap(folder, ['remap', 'list', program]);
@@ -251,6 +252,7 @@ test('a command that was cancelled before it began says so', async () => {
     ['repair', path],
     ['repair', '--apply', path],
     ['handover', path],
+    ['doctor', path],
   ]) {
     const ran = await dmremap(folder, argv, { signal: AbortSignal.abort(new Error('SIGINT')) });
     expect(ran).toMatchObject({ status: 32, stdout: '', stderr: expect.stringContaining('(ABORT_ERR)') });

@@ -1,0 +1,24 @@
+// Files of procfs and sysfs, which answer without asking any device. What is not there, or may not be read, is empty.
+import { readdirSync, readFileSync } from 'node:fs';
+
+export function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+export function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** The whole number that the file holds, which may be negative; undefined where it holds something else. */
+export function numberIn(path: string): number | undefined {
+  const [text = ''] = linesOf(path);
+  return /^-?\d+$/.test(text.trim()) ? Number(text) : undefined;
+}
