@@ -179,6 +179,7 @@ struct KernelAio::Core : public std::enable_shared_from_this<Core> {
   // Of the loop thread alone:
   std::vector<std::shared_ptr<File>> files{kFilePlaces};
   std::vector<IoCommand> prepared;
+  bool used = false;  // A file was installed.
 };
 
 KernelAio::KernelAio() : core_(std::make_shared<Core>()) {}
@@ -191,7 +192,8 @@ KernelAio::~KernelAio() {
       if (file != nullptr) core_->Remove(file.get());
     }
   }
-  if (core_->context == 0) return;
+  // A context that was never used is let go without waiting for any device.
+  if (core_->context == 0 || !core_->used) return;
   // The loop's share must not be the last. Without a thread to take it, it stays for good: the context then
   // goes with the process.
   if (core_->StartThread(nullptr) != 0) new std::shared_ptr<Core>(core_);
@@ -215,6 +217,7 @@ uint32_t KernelAio::file_places() const { return kFilePlaces; }
 uint32_t KernelAio::max_in_flight() const { return kMaxInFlight; }
 
 int KernelAio::InstallFile(uint32_t place, int fd) {
+  core_->used = true;
   const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return errno;
   auto file = std::make_shared<File>(own);
