@@ -6,7 +6,6 @@ import { notEmpty, UsageError } from './args.js';
 import { type Command, jsonOption, print } from './command.js';
 import type { Context } from './context.js';
 import {
-  allIsWell,
   diagnoseHost,
   diagnosePath,
   type HostDiagnosis,
@@ -16,7 +15,7 @@ import {
 } from './doctor-diagnosis.js';
 import { doctorText, summaryOf } from './doctor-text.js';
 import { jsonText } from './escape.js';
-import { exitBits } from './exit-status.js';
+import { exitBits, statusOfCode } from './exit-status.js';
 import { painter } from './text.js';
 
 const name = 'doctor';
@@ -41,8 +40,9 @@ function toDoctorJson(kernel: string | undefined, host: HostDiagnosis, path: Pat
   };
 }
 
-const statusOfDiagnosis = (host: HostDiagnosis, path: PathDiagnosis | null): number =>
-  allIsWell(host, path) ? exitBits.clean : exitBits.failed;
+const statusOfDiagnosis = ({ auto }: HostDiagnosis, path: PathDiagnosis | null): number =>
+  (auto.problem === null ? exitBits.clean : exitBits.failed) |
+  (path?.problem ? statusOfCode(path.problem.code) : exitBits.clean);
 
 /** By the engine that works where none is taken: the path is another question. */
 async function pathDiagnosis({ signal }: Context, path: string, { auto, engines }: HostDiagnosis) {
@@ -62,7 +62,7 @@ export const doctorCommand: Command = {
     'written, the alignment, and whether a process can leave while a write is stuck there. Opens PATH for',
     'reading only, and does not claim it: who else holds it is asked of /proc and /sys, which do not show',
     'everything. Exits with 0 where an engine is taken and PATH can be written, be it with --buffered; with 8',
-    'where not, also where PATH does not exist; with 16 where the command line is wrong.',
+    'where not; with 16 where PATH does not exist or is no device, or the command line is wrong.',
   ],
   options: jsonOption,
   async run(context, args) {

@@ -44,8 +44,9 @@ export function codeOf(error: unknown): ErrorCode | undefined {
   return isErrorCode(code) ? code : undefined;
 }
 
+/** The exit status that a code alone leads to. */
+export const statusOfCode = (code: ErrorCode | undefined): number =>
+  (code === undefined ? undefined : statusOfCodes[code]) ?? failed;
+
 /** The exit status that an error alone leads to. */
-export function statusOf(error: unknown): number {
-  const code = codeOf(error);
-  return (code === undefined ? undefined : statusOfCodes[code]) ?? failed;
-}
+export const statusOf = (error: unknown): number => statusOfCode(codeOf(error));

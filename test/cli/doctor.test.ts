@@ -177,9 +177,9 @@ describe('a path', () => {
       found,
     };
   };
-  const unreadable = { exitStatus: 8, readable: false, writable: false };
+  const unreadable = { exitStatus: 16, readable: false, writable: false };
 
-  test('that is neither device nor file, or nothing, is told, and not an error of the command', async () => {
+  test('that is neither device nor file, or nothing, is told on stdout, and an input error', async () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     const steering = join(folder, 'a\u001b[31m\n\u202eb');
@@ -195,7 +195,7 @@ describe('a path', () => {
     ] as const) {
       expect(await pathOf(path)).toMatchObject({ ...unreadable, code });
       const { status, stdout, stderr } = await dmremap(folder, ['doctor', '--', path]);
-      expect({ status, stderr }).toEqual({ status: 8, stderr: '' });
+      expect({ status, stderr }).toEqual({ status: 16, stderr: '' });
       expect(stdout).toContain(`(${code})`);
       expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     }
