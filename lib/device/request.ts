@@ -1,6 +1,6 @@
 // One request on its way: what a device's engine is given, what it answers, and how that becomes a settled promise.
 // Shared by every engine, so that an outcome means the same whatever moved the bytes.
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import type { AbortRequest, Settle } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { ByteOffset } from '../base/units.js';
@@ -173,13 +173,20 @@ function describe({ kind, offset, bytes }: Step): string {
   return kind === 'flush' ? 'a flush' : `a ${kind} of ${bytes.length} bytes at ${offset}`;
 }
 
+// Those that Node does not name and a device or a file system may say (asm-generic/errno.h).
+const unnamed = { ENOTBLK: 15, EBADFD: 77, ESHUTDOWN: 108, EREMOTEIO: 121, ENOMEDIUM: 123, EMEDIUMTYPE: 124 };
+
+// Not util.getSystemErrorName(): libuv knows neither EDQUOT nor ESTALE. Of two names the first (EAGAIN, ENOTSUP).
+const errnoNames = new Map(
+  Object.entries({ ...constants.errno, ...unnamed })
+    .reverse()
+    .map(([name, error]) => [error, name]),
+);
+
+/** As in errno(3); undefined for what is no errno. */
 export function errnoName(error: number): string | undefined {
   if (error <= 0 || error >= unsettledError) return undefined;
-  try {
-    return getSystemErrorName(-error);
-  } catch {
-    return `errno ${error}`;
-  }
+  return errnoNames.get(error) ?? `errno ${error}`;
 }
 
 const codesOfErrnos: Record<string, ErrorCode> = {
