@@ -1,6 +1,5 @@
 // The functions that lib/device/native.ts calls, and the registration of the module. What has happened goes
 // back through the environment.
-#include <fcntl.h>
 #include <napi.h>
 
 #include <memory>
@@ -11,6 +10,7 @@
 #include "device_jobs.h"
 #include "engine.h"
 #include "environment.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -216,7 +216,7 @@ Napi::Value Allocate(const Napi::CallbackInfo& info) {
   const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
   const auto bytes = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
   std::unique_ptr<BlockingJob> job =
-      std::make_unique<AllocateJob>(environment, id, fcntl(device->fd, F_DUPFD_CLOEXEC, 0), bytes);
+      std::make_unique<AllocateJob>(environment, id, sys::fcntl(device->fd, F_DUPFD_CLOEXEC, 0), bytes);
   if (environment->mailbox().Start(&job) != 0) {
     job->Run();
     job->Finish();

@@ -1,20 +1,13 @@
 #include "block_device.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <linux/stat.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
+
+#include "sys.h"
 
 namespace dmremap {
 
@@ -24,7 +17,7 @@ namespace {
 // io_uring_enter() calls the file's poll synchronously, 10 minutes with a stopped daemon (io spec 1.4).
 bool SubmissionIsKnownGood(int fd) {
   struct statfs fs {};
-  if (fstatfs(fd, &fs) != 0) return false;
+  if (sys::fstatfs(fd, &fs) != 0) return false;
   switch (static_cast<uint32_t>(fs.f_type)) {
     case EXT4_SUPER_MAGIC:
     case 0x58465342:  // XFS
@@ -47,18 +40,16 @@ const char* KindOf(mode_t mode) {
 }
 
 OpenedDevice Failed(OpenedDevice device, const char* step, int error) {
-  if (device.fd >= 0) close(device.fd);
+  if (device.fd >= 0) sys::close(device.fd);
   device.fd = -1;
   device.failed_step = step;
   device.error = error;
   return device;
 }
 
-// glibc 2.36 has no STATX_DIOALIGN, so the kernel's own structure and the bare system call (statx(2),
-// Linux 6.1).
 void AskDirectAlignment(OpenedDevice* device, bool* supported) {
   struct statx facts {};
-  if (syscall(SYS_statx, device->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &facts) != 0) return;
+  if (sys::statx(device->fd, STATX_DIOALIGN, &facts) != 0) return;
   if ((facts.stx_mask & STATX_DIOALIGN) == 0) return;
   *supported = facts.stx_dio_offset_align != 0;
   if (facts.stx_dio_offset_align > device->logical_block_size) {
@@ -67,7 +58,7 @@ void AskDirectAlignment(OpenedDevice* device, bool* supported) {
 }
 
 bool HasHole(int fd, uint64_t bytes) {
-  const off_t hole = lseek(fd, 0, SEEK_HOLE);
+  const off_t hole = sys::lseek(fd, 0, SEEK_HOLE);
   return hole >= 0 && static_cast<uint64_t>(hole) < bytes;
 }
 
@@ -81,9 +72,9 @@ int AskSize(OpenedDevice* device, const struct stat& facts) {
   }
   int logical = 0;
   unsigned int physical = 0;
-  if (ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) != 0) return errno;
-  if (ioctl(device->fd, BLKSSZGET, &logical) != 0) return errno;
-  if (ioctl(device->fd, BLKPBSZGET, &physical) != 0) physical = static_cast<unsigned int>(logical);
+  if (sys::ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) != 0) return errno;
+  if (sys::ioctl(device->fd, BLKSSZGET, &logical) != 0) return errno;
+  if (sys::ioctl(device->fd, BLKPBSZGET, &physical) != 0) physical = static_cast<unsigned int>(logical);
   device->logical_block_size = static_cast<uint32_t>(logical);
   device->physical_block_size = physical;
   return 0;
@@ -91,38 +82,38 @@ int AskSize(OpenedDevice* device, const struct stat& facts) {
 
 bool IsReadOnly(int fd) {
   int read_only = 0;
-  return ioctl(fd, BLKROGET, &read_only) == 0 && read_only != 0;
+  return sys::ioctl(fd, BLKROGET, &read_only) == 0 && read_only != 0;
 }
 
 // Why open(2) for writing failed: a read-only device answers EACCES, EPERM or EROFS, as a lack of rights
 // does.
 bool IsReadOnlyDevice(const char* path) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const int fd = sys::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return false;
   const bool read_only = IsReadOnly(fd);
-  close(fd);
+  sys::close(fd);
   return read_only;
 }
 
 // The loop device whose backing file this is, or empty: writing to both would be two writers that know
 // nothing of each other. The kernel does not lock the file.
 std::string LoopOver(const struct stat& file) {
-  DIR* folder = opendir("/sys/block");
+  DIR* folder = sys::opendir("/sys/block");
   if (folder == nullptr) return {};
   std::string found;
-  while (const dirent* entry = readdir(folder)) {
+  while (const dirent* entry = sys::readdir(folder)) {
     const std::string name = entry->d_name;
     if (name.rfind("loop", 0) != 0) continue;
     std::ifstream stream("/sys/block/" + name + "/loop/backing_file");
     std::string backing;
     struct stat facts {};
-    if (!std::getline(stream, backing) || stat(backing.c_str(), &facts) != 0) continue;
+    if (!std::getline(stream, backing) || sys::stat(backing.c_str(), &facts) != 0) continue;
     if (facts.st_dev == file.st_dev && facts.st_ino == file.st_ino) {
       found = "/dev/" + name;
       break;
     }
   }
-  closedir(folder);
+  sys::closedir(folder);
   return found;
 }
 
@@ -133,11 +124,11 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   const char* path = options.path.c_str();
 
   // What it is, without opening it: a FIFO would block, a tape would rewind.
-  const int place = open(path, O_PATH | O_CLOEXEC);
+  const int place = sys::open(path, O_PATH | O_CLOEXEC);
   if (place < 0) return Failed(device, "path", errno);
   struct stat before {};
-  const int looked = fstat(place, &before) == 0 ? 0 : errno;
-  close(place);
+  const int looked = sys::fstat(place, &before) == 0 ? 0 : errno;
+  sys::close(place);
   if (looked != 0) return Failed(device, "path", looked);
   device.kind = KindOf(before.st_mode);
   const bool block = S_ISBLK(before.st_mode);
@@ -150,11 +141,11 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   // O_EXCL without O_CREAT is the kernel's fence for block devices: mounts, holders and ghosts answer EBUSY.
   int flags =
       O_CLOEXEC | O_NOCTTY | (options.write ? O_RDWR : O_RDONLY) | (options.write && block ? O_EXCL : 0);
-  device.fd = open(path, flags | O_DIRECT);
+  device.fd = sys::open(path, flags | O_DIRECT);
   if (device.fd < 0 && errno == EINVAL) {
     if (!options.prefer_direct) return Failed(device, "direct", EINVAL);
     device.direct = false;
-    device.fd = open(path, flags);
+    device.fd = sys::open(path, flags);
   }
   if (device.fd < 0) {
     const int error = errno;
@@ -164,7 +155,7 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   }
 
   struct stat after {};
-  if (fstat(device.fd, &after) != 0) return Failed(device, "open", errno);
+  if (sys::fstat(device.fd, &after) != 0) return Failed(device, "open", errno);
   if (after.st_dev != before.st_dev || after.st_ino != before.st_ino || after.st_rdev != before.st_rdev) {
     return Failed(device, "changed", 0);
   }
@@ -176,15 +167,15 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
     device.holder = LoopOver(after);
     if (!device.holder.empty()) return Failed(device, "loop", EBUSY);
   }
-  if (!block && options.write && flock(device.fd, LOCK_EX | LOCK_NB) != 0)
+  if (!block && options.write && sys::flock(device.fd, LOCK_EX | LOCK_NB) != 0)
     return Failed(device, "lock", errno);
   if (!block && device.direct) {
     bool supported = true;
     AskDirectAlignment(&device, &supported);
     if (!supported) {
       if (!options.prefer_direct) return Failed(device, "direct", EINVAL);
-      const int status = fcntl(device.fd, F_GETFL);
-      if (status < 0 || fcntl(device.fd, F_SETFL, status & ~O_DIRECT) != 0)
+      const int status = sys::fcntl(device.fd, F_GETFL, 0);
+      if (status < 0 || sys::fcntl(device.fd, F_SETFL, status & ~O_DIRECT) != 0)
         return Failed(device, "direct", errno);
       device.direct = false;
     }
@@ -198,12 +189,12 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
 // CPU.
 int FillHoles(int fd, uint64_t bytes) {
   struct stat facts {};
-  if (fstat(fd, &facts) != 0) return errno;
+  if (sys::fstat(fd, &facts) != 0) return errno;
   if (!S_ISREG(facts.st_mode)) return 0;
   const uint64_t size = static_cast<uint64_t>(facts.st_size);
   const uint64_t wanted = bytes < size ? bytes : size;
   if (wanted == 0 || !HasHole(fd, wanted)) return 0;
-  if (fallocate(fd, 0, 0, static_cast<off_t>(wanted)) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+  if (sys::fallocate(fd, 0, 0, static_cast<off_t>(wanted)) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
     return 0;
   return errno;
 }

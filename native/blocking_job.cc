@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "own_thread.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -17,7 +18,7 @@ Mailbox::Mailbox() = default;
 Mailbox::~Mailbox() { pthread_mutex_destroy(&mutex_); }
 
 int Mailbox::Open(uv_loop_t* loop, void (*after_finish)(void*), void* context) {
-  const int error = uv_async_init(loop, &async_, OnAsync);
+  const int error = sys::uv_async_init(loop, &async_, OnAsync);
   if (error != 0) return -error;
   async_.data = this;
   after_finish_ = after_finish;

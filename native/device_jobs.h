@@ -3,8 +3,6 @@
 #ifndef DMREMAP_NATIVE_DEVICE_JOBS_H_
 #define DMREMAP_NATIVE_DEVICE_JOBS_H_
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "block_device.h"
 #include "blocking_job.h"
 #include "environment.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -25,7 +24,7 @@ class OpenJob : public BlockingJob {
   void Run() override { result_.opened = OpenBlockDevice(options_); }
   void Finish() override { environment_->Push(std::move(result_)); }
   void Abandon() override {
-    if (result_.opened.fd >= 0) close(result_.opened.fd);
+    if (result_.opened.fd >= 0) sys::close(result_.opened.fd);
   }
 
  private:
@@ -44,7 +43,7 @@ class CloseJob : public BlockingJob {
   }
   void Run() override {
     for (const int fd : descriptors_) {
-      if (close(fd) != 0) result_.error = errno;
+      if (sys::close(fd) != 0) result_.error = errno;
     }
   }
   void Finish() override { environment_->Push(std::move(result_)); }
@@ -66,7 +65,7 @@ class AllocateJob : public BlockingJob {
   }
   void Run() override {
     result_.error = fd_ < 0 ? EMFILE : FillHoles(fd_, bytes_);
-    if (fd_ >= 0) close(fd_);
+    if (fd_ >= 0) sys::close(fd_);
   }
   void Finish() override { environment_->Push(std::move(result_)); }
   void Abandon() override {}

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "check.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -38,7 +39,7 @@ int Engine::Start(const char** step) {
   started_ = true;
   for (uint32_t place = backend_->file_places(); place > 0; place--) free_places_.push_back(place - 1);
   *step = "uv_poll_init";
-  if (const int error = uv_poll_init(loop_, &poll_, backend_->fd()); error != 0) return -error;
+  if (const int error = sys::uv_poll_init(loop_, &poll_, backend_->fd()); error != 0) return -error;
   uv_timer_init(loop_, &timer_);
   open_handles_ = 2;
   poll_.data = timer_.data = this;

@@ -1,13 +1,12 @@
 #include "environment.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include "check.h"
 #include "device_jobs.h"
 #include "kernel_aio.h"
 #include "ring.h"
+#include "sys.h"
 #include "thread_pool.h"
 
 namespace dmremap {
@@ -163,7 +162,7 @@ Napi::Value Environment::TakeEvents(Napi::Env env) {
       device = NextDeviceId();
       const int error = job.engine->AddDevice(device, job.opened.fd, job.opened.async);
       if (error != 0) {
-        close(job.opened.fd);  // Just opened, with nothing written: this cannot block.
+        sys::close(job.opened.fd);  // Just opened, with nothing written: this cannot block.
         job.opened.fd = -1;
         job.opened.failed_step = "install";
         job.opened.error = error;

@@ -1,17 +1,13 @@
 #include "kernel_aio.h"
 
-#include <fcntl.h>
-#include <linux/aio_abi.h>
 #include <linux/fs.h>
-#include <sys/eventfd.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <ctime>
 #include <deque>
 
 #include "own_thread.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -25,21 +21,6 @@ constexpr uint32_t kEvents = kMaxInFlight + kFilePlaces;
 constexpr size_t kStackBytes = 128 * 1024;
 // In one io_submit. What is taken with one that blocks cannot be withdrawn any more.
 constexpr size_t kBatch = 32;
-
-int IoSetup(uint32_t events, aio_context_t* context) {
-  return static_cast<int>(syscall(__NR_io_setup, events, context));
-}
-
-int IoSubmit(aio_context_t context, size_t count, iocb** commands) {
-  return static_cast<int>(syscall(__NR_io_submit, context, count, commands));
-}
-
-int IoGetEvents(aio_context_t context, size_t count, io_event* events) {
-  timespec at_once{};
-  return static_cast<int>(syscall(__NR_io_getevents, context, 0, count, events, &at_once));
-}
-
-int IoDestroy(aio_context_t context) { return static_cast<int>(syscall(__NR_io_destroy, context)); }
 
 struct File {
   explicit File(int own) : fd(own) {}
@@ -66,8 +47,8 @@ struct File {
 struct KernelAio::Core : public std::enable_shared_from_this<Core> {
   // Blocks until nothing is in flight.
   ~Core() {
-    if (context != 0) IoDestroy(context);
-    if (event >= 0) close(event);
+    if (context != 0) sys::io_destroy(context);
+    if (event >= 0) sys::close(event);
     pthread_mutex_destroy(&mutex);
   }
 
@@ -97,7 +78,7 @@ struct KernelAio::Core : public std::enable_shared_from_this<Core> {
       Hand(batch, fd);
       batch.clear();
     }
-    if (fd >= 0) close(fd);
+    if (fd >= 0) sys::close(fd);
   }
 
   // Waits for the next commands and the descriptor they go to. False at the end, with the descriptor to
@@ -129,7 +110,7 @@ struct KernelAio::Core : public std::enable_shared_from_this<Core> {
       Describe(batch[at], fd, &blocks[at]);
     }
     for (size_t at = 0; at < batch.size();) {
-      const int taken = IoSubmit(context, batch.size() - at, pointers + at);
+      const int taken = sys::io_submit(context, batch.size() - at, pointers + at);
       if (taken > 0) {
         at += static_cast<size_t>(taken);
         continue;
@@ -162,7 +143,7 @@ struct KernelAio::Core : public std::enable_shared_from_this<Core> {
     if (closed) return;
     done.push_back(completion);
     const uint64_t one = 1;
-    (void)!write(event, &one, sizeof(one));  // Cannot block: nobody counts that far.
+    (void)!sys::write(event, &one, sizeof(one));  // Cannot block: nobody counts that far.
   }
 
   // Under the mutex.
@@ -201,15 +182,15 @@ KernelAio::~KernelAio() {
 
 int KernelAio::Open(const char** step) {
   *step = "eventfd";
-  core_->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  core_->event = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (core_->event < 0) return errno;
   *step = "io_setup";
-  if (IoSetup(kEvents, &core_->context) != 0) return errno;
+  if (sys::io_setup(kEvents, &core_->context) != 0) return errno;
   // A seccomp filter can let the set-up pass and stop these: then nothing would ever settle.
   *step = "io_submit";
-  if (IoSubmit(core_->context, 0, nullptr) < 0) return errno;
+  if (sys::io_submit(core_->context, 0, nullptr) < 0) return errno;
   *step = "io_getevents";
-  return IoGetEvents(core_->context, 0, nullptr) < 0 ? errno : 0;
+  return sys::io_getevents(core_->context, 0, nullptr) < 0 ? errno : 0;
 }
 
 int KernelAio::fd() const { return core_->event; }
@@ -218,11 +199,11 @@ uint32_t KernelAio::max_in_flight() const { return kMaxInFlight; }
 
 int KernelAio::InstallFile(uint32_t place, int fd) {
   core_->used = true;
-  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  const int own = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return errno;
   auto file = std::make_shared<File>(own);
   if (const int error = core_->StartThread(file); error != 0) {
-    close(own);
+    sys::close(own);
     return error;
   }
   core_->files[place] = std::move(file);
@@ -273,7 +254,7 @@ bool KernelAio::Submit() {
 
 void KernelAio::Reap(std::vector<Completion>* completions) {
   uint64_t count = 0;
-  (void)!read(core_->event, &count, sizeof(count));  // Nothing to read: the poll was for nothing.
+  (void)!sys::read(core_->event, &count, sizeof(count));  // Nothing to read: the poll was for nothing.
   {
     const Lock lock(&core_->mutex);
     completions->swap(core_->done);
@@ -281,9 +262,9 @@ void KernelAio::Reap(std::vector<Completion>* completions) {
   }
   io_event events[64];
   for (;;) {
-    const int got = IoGetEvents(core_->context, 64, events);
+    const int got = sys::io_getevents(core_->context, 64, events);
     for (int at = 0; at < got; at++) {
-      completions->push_back({events[at].data, static_cast<int32_t>(events[at].res)});
+      completions->push_back({events[at].data, sys::Result(events[at])});
     }
     if (got < 64) return;
   }

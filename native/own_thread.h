@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstddef>
 
+#include "sys.h"
+
 namespace dmremap {
 
 class Lock {
@@ -32,7 +34,7 @@ inline int StartOwnThread(void* (*body)(void*), void* data, size_t stack_bytes) 
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, body, data);
+  const int error = sys::pthread_create(&thread, &attributes, body, data);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   return error;

@@ -1,11 +1,10 @@
 #include "ring.h"
 
 #include <linux/fs.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
+
+#include "sys.h"
 
 namespace dmremap {
 
@@ -27,15 +26,15 @@ int Ring::Open(const char** step) {
       IORING_SETUP_CQSIZE | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED;
   params.cq_entries = kCqEntries;
   *step = "io_uring_setup";
-  int result = io_uring_queue_init_params(kSqEntries, &ring_, &params);
+  int result = sys::io_uring_queue_init_params(kSqEntries, &ring_, &params);
   if (result < 0) return -result;
   open_ = true;
-  io_uring_ring_dontfork(&ring_);
+  sys::io_uring_ring_dontfork(&ring_);
   rlimit limit{};
   file_places_ = kMaxFiles;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kMaxFiles) file_places_ = limit.rlim_cur;
+  if (sys::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kMaxFiles) file_places_ = limit.rlim_cur;
   *step = "io_uring_register(files)";
-  result = io_uring_register_files_sparse(&ring_, file_places_);
+  result = sys::io_uring_register_files_sparse(&ring_, file_places_);
   if (result < 0) return -result;
   *step = "io_uring_register(probe)";
   if (const int error = CheckOpcodes(); error != 0) return error;
@@ -43,11 +42,11 @@ int Ring::Open(const char** step) {
   if (const int error = Restrict(); error != 0) return error;
   // A seccomp filter can let the set-up pass and stop this one: then nothing would ever settle.
   *step = "io_uring_enter";
-  return syscall(__NR_io_uring_enter, ring_.ring_fd, 0, 0, 0, nullptr, 0) < 0 ? errno : 0;
+  return sys::io_uring_enter(ring_.ring_fd) < 0 ? errno : 0;
 }
 
 int Ring::InstallFile(uint32_t place, int fd) {
-  const int result = io_uring_register_files_update(&ring_, place, &fd, 1);
+  const int result = sys::io_uring_register_files_update(&ring_, place, &fd, 1);
   return result < 0 ? -result : 0;
 }
 
@@ -56,7 +55,7 @@ int Ring::InstallFile(uint32_t place, int fd) {
 int Ring::CheckOpcodes() {
   alignas(io_uring_probe) uint8_t room[sizeof(io_uring_probe) + UINT8_MAX * sizeof(io_uring_probe_op)] = {};
   auto* probe = reinterpret_cast<io_uring_probe*>(room);
-  const int result = io_uring_register_probe(&ring_, probe, UINT8_MAX);
+  const int result = sys::io_uring_register_probe(&ring_, probe, UINT8_MAX);
   if (result < 0) return -result;
   for (const uint8_t opcode : kOpcodes) {
     if (io_uring_opcode_supported(probe, opcode) == 0) return EOPNOTSUPP;
@@ -75,17 +74,17 @@ int Ring::Restrict() {
   allowed[count++].sqe_flags = IOSQE_ASYNC | IOSQE_FIXED_FILE;
   allowed[count].opcode = IORING_RESTRICTION_REGISTER_OP;
   allowed[count++].register_op = IORING_REGISTER_FILES_UPDATE;
-  int result = io_uring_register_restrictions(&ring_, allowed, count);
+  int result = sys::io_uring_register_restrictions(&ring_, allowed, count);
   if (result < 0) return -result;
-  result = io_uring_enable_rings(&ring_);
+  result = sys::io_uring_enable_rings(&ring_);
   return result < 0 ? -result : 0;
 }
 
 io_uring_sqe* Ring::Sqe() {
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  io_uring_sqe* sqe = sys::io_uring_get_sqe(&ring_);
   if (sqe != nullptr) return sqe;
   Submit();
-  return io_uring_get_sqe(&ring_);
+  return sys::io_uring_get_sqe(&ring_);
 }
 
 bool Ring::Prepare(const IoCommand& command) {
@@ -123,7 +122,7 @@ bool Ring::PrepareCancel(uint64_t target, uint64_t user_data) {
 
 bool Ring::Submit() {
   while (io_uring_sq_ready(&ring_) > 0) {
-    const int result = io_uring_submit(&ring_);
+    const int result = sys::io_uring_submit(&ring_);
     if (result > 0 || result == -EINTR) continue;
     return false;  // EAGAIN, EBUSY: the kernel is short of memory or of room for completions.
   }
@@ -132,8 +131,9 @@ bool Ring::Submit() {
 
 void Ring::Reap(std::vector<Completion>* completions) {
   io_uring_cqe* cqe = nullptr;
-  while (io_uring_peek_cqe(&ring_, &cqe) == 0 && cqe != nullptr) {
-    completions->push_back({cqe->user_data, cqe->res});
+  while (sys::io_uring_peek_cqe(&ring_, &cqe) == 0 && cqe != nullptr) {
+    const bool of_cancel = (cqe->user_data & kCancelBit) != 0;
+    completions->push_back({cqe->user_data, sys::Result(*cqe, of_cancel)});
     io_uring_cqe_seen(&ring_, cqe);
   }
 }

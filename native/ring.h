@@ -1,16 +1,15 @@
-// One io_uring, and the only header that includes liburing.h. It prepares, submits and reaps; it knows no
+// One io_uring. It prepares, submits and reaps; it knows no
 // operations. COOP_TASKRUN with uv_poll on the ring's descriptor; never DEFER_TASKRUN (its descriptor never
 // wakes a poller) and never SQPOLL (two to three times the CPU). Restricted to the opcodes that we use (io
 // contract 11).
 #ifndef DMREMAP_NATIVE_RING_H_
 #define DMREMAP_NATIVE_RING_H_
 
-#include <liburing.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "backend.h"
+#include "sys_uring.h"
 
 namespace dmremap {
 

@@ -1,10 +1,9 @@
 #include "slab.h"
 
-#include <sys/mman.h>
-
 #include <cstring>
 
 #include "check.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -16,11 +15,11 @@ Slab::~Slab() {
   for (Segment& segment : segments_) {
     if (segment.base == nullptr) continue;
     if (segment.free_pages == kSegmentPages) {
-      munmap(segment.base, kSegmentBytes);
+      sys::munmap(segment.base, kSegmentBytes);
       continue;
     }
     for (size_t page = 0; page < kSegmentPages; page++) {
-      if (segment.used[page] == 0) madvise(segment.base + page * kPageBytes, kPageBytes, MADV_DONTNEED);
+      if (segment.used[page] == 0) sys::madvise(segment.base + page * kPageBytes, kPageBytes, MADV_DONTNEED);
     }
   }
 }
@@ -28,10 +27,10 @@ Slab::~Slab() {
 bool Slab::Reserve() { return segments_[0].base != nullptr || Map(&segments_[0]); }
 
 bool Slab::Map(Segment* segment) {
-  void* base = mmap(nullptr, kSegmentBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED) return false;
+  void* base = sys::mmap(kSegmentBytes);
+  if (base == nullptr) return false;
   // A child made by fork() must not share pages that a device may still be reading from.
-  madvise(base, kSegmentBytes, MADV_DONTFORK);
+  sys::madvise(base, kSegmentBytes, MADV_DONTFORK);
   segment->base = static_cast<uint8_t*>(base);
   segment->free_pages = kSegmentPages;
   segment->used.fill(0);
@@ -76,7 +75,7 @@ void Slab::Release(const SlabBlock& block) {
   pages_in_use_ -= block.pages;
   // A burst must not keep its memory for ever: only the first segment stays.
   if (block.segment != 0 && segment.free_pages == kSegmentPages) {
-    munmap(segment.base, kSegmentBytes);
+    sys::munmap(segment.base, kSegmentBytes);
     segment.base = nullptr;
   }
 }

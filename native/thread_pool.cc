@@ -1,15 +1,11 @@
 #include "thread_pool.h"
 
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <ctime>
 #include <deque>
 
 #include "own_thread.h"
+#include "sys.h"
 
 namespace dmremap {
 
@@ -25,7 +21,7 @@ constexpr time_t kIdleSeconds = 2;
 struct File {
   explicit File(int own) : fd(own) {}
   ~File() {
-    if (fd >= 0) close(fd);
+    if (fd >= 0) sys::close(fd);
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
@@ -51,13 +47,13 @@ int32_t Perform(const IoCommand& command, int fd) {
   ssize_t result = 0;
   switch (command.kind) {
     case OpKind::kRead:
-      result = preadv2(fd, &vector, 1, offset, 0);
+      result = sys::preadv2(fd, &vector, 1, offset, 0);
       break;
     case OpKind::kWrite:
-      result = pwritev2(fd, &vector, 1, offset, command.dsync ? RWF_DSYNC : 0);
+      result = sys::pwritev2(fd, &vector, 1, offset, command.dsync ? RWF_DSYNC : 0);
       break;
     case OpKind::kFlush:
-      result = fdatasync(fd);
+      result = sys::fdatasync(fd);
       break;
   }
   return result < 0 ? -errno : static_cast<int32_t>(result);
@@ -67,7 +63,7 @@ int32_t Perform(const IoCommand& command, int fd) {
 
 struct ThreadPool::Core : public std::enable_shared_from_this<Core> {
   ~Core() {
-    if (event >= 0) close(event);
+    if (event >= 0) sys::close(event);
     pthread_cond_destroy(&work);
     pthread_mutex_destroy(&mutex);
   }
@@ -123,7 +119,7 @@ struct ThreadPool::Core : public std::enable_shared_from_this<Core> {
     if (closed) return;
     done.push_back(completion);
     const uint64_t one = 1;
-    (void)!write(event, &one, sizeof(one));  // Cannot block: nobody counts that far.
+    (void)!sys::write(event, &one, sizeof(one));  // Cannot block: nobody counts that far.
   }
 
   // Under the mutex. By a thread, once nothing that runs has the file any more.
@@ -175,7 +171,7 @@ ThreadPool::~ThreadPool() {
 
 int ThreadPool::Open(const char** step) {
   *step = "eventfd";
-  core_->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  core_->event = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (core_->event < 0) return errno;
   *step = "pthread_create";
   const Lock lock(&core_->mutex);
@@ -187,7 +183,7 @@ uint32_t ThreadPool::file_places() const { return kFilePlaces; }
 uint32_t ThreadPool::max_in_flight() const { return kThreads; }
 
 int ThreadPool::InstallFile(uint32_t place, int fd) {
-  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  const int own = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return errno;
   core_->files[place] = std::make_shared<File>(own);
   return 0;
@@ -237,7 +233,7 @@ bool ThreadPool::Submit() {
 
 void ThreadPool::Reap(std::vector<Completion>* completions) {
   uint64_t count = 0;
-  (void)!read(core_->event, &count, sizeof(count));  // Nothing to read: the poll was for nothing.
+  (void)!sys::read(core_->event, &count, sizeof(count));  // Nothing to read: the poll was for nothing.
   const Lock lock(&core_->mutex);
   completions->swap(core_->done);
   core_->done.clear();
