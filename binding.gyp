@@ -1,4 +1,5 @@
 {
+  "variables": { "faults%": 0 },
   "targets": [
     {
       "target_name": "dmremap",
@@ -18,13 +19,21 @@
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "_FILE_OFFSET_BITS=64"],
       "cflags": ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-fvisibility=hidden"],
-      "cflags_cc": ["-std=gnu++17", "-fno-exceptions", "-fno-rtti"],
+      "cflags_cc": ["-std=gnu++17", "-fexceptions", "-fno-rtti"],
+      "cflags_cc!": ["-fno-exceptions"],
       "libraries": ["-l:liburing.a"],
       "ldflags": [
         "-Wl,-z,nodelete",
         "-static-libstdc++",
         "-static-libgcc",
         "-Wl,--exclude-libs,ALL"
+      ],
+      "conditions": [
+        ["faults==1", {
+          "sources": ["native/faults.cc"],
+          "defines": ["DMREMAP_FAULTS"],
+          "ldflags": ["-Wl,-Bsymbolic"]
+        }]
       ]
     }
   ]

@@ -1,8 +1,13 @@
 // The functions that lib/device/native.ts calls, and the registration of the module. What has happened goes
 // back through the environment.
+//
+// Memory that is short ends a call with ERR_OUT_OF_MEMORY, and with nothing begun (see engine.h for what
+// takes memory).
 #include <napi.h>
 
+#include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +15,6 @@
 #include "device_jobs.h"
 #include "engine.h"
 #include "environment.h"
-#include "sys.h"
 
 namespace dmremap {
 
@@ -77,10 +81,10 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
     options.path = info[1].As<Napi::String>().Utf8Value();
     options.write = IsTrue(info[2]);
     options.prefer_direct = IsTrue(info[3]);
-    std::unique_ptr<BlockingJob> job = std::make_unique<OpenJob>(
-        data->environment, engine, info[0].As<Napi::Number>().Uint32Value(), std::move(options));
+    const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
+    std::unique_ptr<BlockingJob> job = std::make_unique<OpenJob>(id, engine, std::move(options));
     step = "thread of the open";
-    error = data->environment->mailbox().Start(&job);
+    error = data->environment->mailbox().TryStart(&job);
     if (error == 0) return env.Undefined();
   }
   return FailureOf(env, step, error);
@@ -194,14 +198,13 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   const std::shared_ptr<Device> device = DeviceOf(info, 1, &engine);
   if (device == nullptr || !info[0].IsNumber()) return Bad(env, "close(id, device)");
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
-  std::vector<int> descriptors;
-  if (!engine->ReleaseDevice(device->id, &descriptors)) return Napi::Boolean::New(env, false);
-  std::unique_ptr<BlockingJob> job = std::make_unique<CloseJob>(
-      environment, info[0].As<Napi::Number>().Uint32Value(), std::move(descriptors));
-  if (environment->mailbox().Start(&job) != 0) {
-    job->Run();  // No thread to be had: better a close that may block than a descriptor that leaks.
-    job->Finish();
-  }
+  std::unique_ptr<CloseJob>* closer = environment->CloserOf(device->id);
+  int own = -1;
+  if (!engine->ReleaseDevice(device->id, &own)) return Napi::Boolean::New(env, false);
+  if (own >= 0) (*closer)->Add(own);
+  (*closer)->id = info[0].As<Napi::Number>().Uint32Value();
+  environment->mailbox().Start(std::move(*closer));
+  environment->Forget(device->id);
   return environment->TakeEvents(env);
 }
 
@@ -215,12 +218,8 @@ Napi::Value Allocate(const Napi::CallbackInfo& info) {
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
   const auto bytes = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
-  std::unique_ptr<BlockingJob> job =
-      std::make_unique<AllocateJob>(environment, id, sys::fcntl(device->fd, F_DUPFD_CLOEXEC, 0), bytes);
-  if (environment->mailbox().Start(&job) != 0) {
-    job->Run();
-    job->Finish();
-  }
+  const int fd = (*environment->CloserOf(device->id))->descriptor();
+  environment->mailbox().Start(std::make_unique<AllocateJob>(id, fd, bytes));
   return environment->TakeEvents(env);
 }
 
@@ -249,18 +248,46 @@ Napi::Value Usage(const Napi::CallbackInfo& info) {
   return usage;
 }
 
+void ThrowOutOfMemory(Napi::Env env) {
+  napi_throw_error(env, "ERR_OUT_OF_MEMORY", "there is not enough memory");
+}
+
+// No exception may pass through Node.
+template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
+Napi::Value Caught(const Napi::CallbackInfo& info) {
+  try {
+    return kFunction(info);
+  } catch (const std::exception&) {  // std::bad_alloc, or a length beyond all memory.
+    ThrowOutOfMemory(info.Env());
+    return info.Env().Undefined();
+  }
+}
+
+template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
+void Export(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<Caught<kFunction>>(exports.Env(), name));
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new AddonData());
-  exports.Set("setHandler", Napi::Function::New(env, SetHandler, "setHandler"));
-  exports.Set("open", Napi::Function::New(env, Open, "open"));
-  exports.Set("probe", Napi::Function::New(env, Probe, "probe"));
-  exports.Set("configure", Napi::Function::New(env, Configure, "configure"));
-  exports.Set("submit", Napi::Function::New(env, Submit, "submit"));
-  exports.Set("abort", Napi::Function::New(env, Abort, "abort"));
-  exports.Set("allocate", Napi::Function::New(env, Allocate, "allocate"));
-  exports.Set("hold", Napi::Function::New(env, Hold, "hold"));
-  exports.Set("close", Napi::Function::New(env, Close, "close"));
-  exports.Set("usage", Napi::Function::New(env, Usage, "usage"));
+  auto* data = new (std::nothrow) AddonData();
+  if (data == nullptr) {
+    ThrowOutOfMemory(env);
+    return exports;
+  }
+  env.SetInstanceData(data);
+  Export<SetHandler>(exports, "setHandler");
+  Export<Open>(exports, "open");
+  Export<Probe>(exports, "probe");
+  Export<Configure>(exports, "configure");
+  Export<Submit>(exports, "submit");
+  Export<Abort>(exports, "abort");
+  Export<Allocate>(exports, "allocate");
+  Export<Hold>(exports, "hold");
+  Export<Close>(exports, "close");
+  Export<Usage>(exports, "usage");
+#ifdef DMREMAP_FAULTS
+  exports.Set("faults", faults::Exports(env));
+#endif
   return exports;
 }
 

@@ -1,6 +1,8 @@
 // What the engine needs of whoever moves the bytes: io_uring (ring.h) or threads (thread_pool.h). Commands go
 // in, completions come out, by ticket; nothing here knows requests or devices. Used on the loop thread only.
 //
+// Open() is where all memory is had; it may throw std::bad_alloc, and nothing else throws.
+//
 // A result is the number of bytes, or a negative errno, as of a CQE. A cancel owes a completion of its own: 0
 // where the command is withdrawn and completes with -ECANCELED, anything else says nothing about it.
 #ifndef DMREMAP_NATIVE_BACKEND_H_
@@ -40,10 +42,10 @@ class Backend {
 
   // Files go by their place in the backend's own table, never by descriptor: a number that was closed can
   // name somebody else's file by the time a worker runs (measured: 100 of 100 writes). What is in flight
-  // keeps its file, and so its lock, after RemoveFile(). `idle`: nothing is. What it returns is a descriptor
-  // that is the caller's to close, or -1.
+  // keeps its file, and so its lock, after RemoveFile(). `idle`: nothing is. Where that hands out a
+  // descriptor, it is the caller's to close. Both return 0, or an errno with nothing changed.
   virtual int InstallFile(uint32_t place, int fd) = 0;
-  virtual int RemoveFile(uint32_t place, bool idle) = 0;
+  virtual int RemoveFile(uint32_t place, bool idle, int* descriptor) = 0;
   virtual uint32_t file_places() const = 0;
   // Commands in flight at a time, over all files. Each file may have one beyond it.
   virtual uint32_t max_in_flight() const = 0;
@@ -53,7 +55,8 @@ class Backend {
   virtual bool PrepareCancel(uint64_t target, uint64_t user_data) = 0;
   // Hands over everything prepared. False when something is left: the system was short of a resource.
   virtual bool Submit() = 0;
-  // Takes the completions that are there.
+  // Takes the completions that are there. The caller has made room for all that can be: two for each command
+  // in flight, its own and its cancel's.
   virtual void Reap(std::vector<Completion>* completions) = 0;
   // At the end: withdraws what the kernel was never given. These complete with -ECANCELED.
   virtual void TakeBack(std::vector<Completion>*) {}

@@ -4,8 +4,9 @@
 #include <linux/magic.h>
 #include <sys/sysmacros.h>
 
-#include <cerrno>
-#include <fstream>
+#include <climits>
+#include <cstdio>
+#include <cstring>
 
 #include "sys.h"
 
@@ -57,9 +58,10 @@ void AskDirectAlignment(OpenedDevice* device, bool* supported) {
   }
 }
 
+// Also where that cannot be told: filling what has none changes nothing.
 bool HasHole(int fd, uint64_t bytes) {
   const off_t hole = sys::lseek(fd, 0, SEEK_HOLE);
-  return hole >= 0 && static_cast<uint64_t>(hole) < bytes;
+  return hole < 0 || static_cast<uint64_t>(hole) < bytes;
 }
 
 int AskSize(OpenedDevice* device, const struct stat& facts) {
@@ -95,26 +97,46 @@ bool IsReadOnlyDevice(const char* path) {
   return read_only;
 }
 
-// The loop device whose backing file this is, or empty: writing to both would be two writers that know
-// nothing of each other. The kernel does not lock the file.
-std::string LoopOver(const struct stat& file) {
+// Whether the system was short of something, and the question is open.
+bool IsShortage(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR; }
+
+// Whether this loop device stands on the file. 0, or an errno where that cannot be told.
+int IsLoopOver(const char* loop, const struct stat& file, bool* found) {
+  char path[PATH_MAX];
+  std::snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", loop);
+  const int fd = sys::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return IsShortage(errno) ? errno : 0;  // Nothing is attached.
+  const ssize_t length = sys::read(fd, path, sizeof(path) - 1);
+  const int error = length < 0 && IsShortage(errno) ? errno : 0;
+  sys::close(fd);
+  if (length <= 0) return error;
+  path[length] = 0;
+  path[std::strcspn(path, "\n")] = 0;
+  struct stat facts {};
+  if (sys::stat(path, &facts) != 0) return IsShortage(errno) ? errno : 0;
+  *found = facts.st_dev == file.st_dev && facts.st_ino == file.st_ino;
+  return 0;
+}
+
+// Finds the loop device whose backing file this is: writing to both would be two writers that know nothing of
+// each other. The kernel does not lock the file. 0, or an errno where that cannot be told.
+int FindLoopOver(const struct stat& file, OpenedDevice* device) {
   DIR* folder = sys::opendir("/sys/block");
-  if (folder == nullptr) return {};
-  std::string found;
-  while (const dirent* entry = sys::readdir(folder)) {
-    const std::string name = entry->d_name;
-    if (name.rfind("loop", 0) != 0) continue;
-    std::ifstream stream("/sys/block/" + name + "/loop/backing_file");
-    std::string backing;
-    struct stat facts {};
-    if (!std::getline(stream, backing) || sys::stat(backing.c_str(), &facts) != 0) continue;
-    if (facts.st_dev == file.st_dev && facts.st_ino == file.st_ino) {
-      found = "/dev/" + name;
-      break;
-    }
+  if (folder == nullptr) return IsShortage(errno) ? errno : 0;
+  int error = 0;
+  bool found = false;
+  while (error == 0 && !found) {
+    errno = 0;
+    const dirent* entry = sys::readdir(folder);
+    error = errno;
+    if (entry == nullptr) break;
+    if (std::strncmp(entry->d_name, "loop", 4) != 0) continue;
+    error = IsLoopOver(entry->d_name, file, &found);
+    // As long as a loop device's name can be (DISK_NAME_LEN).
+    if (found) std::snprintf(device->holder, sizeof(device->holder), "/dev/%.26s", entry->d_name);
   }
   sys::closedir(folder);
-  return found;
+  return error;
 }
 
 }  // namespace
@@ -164,8 +186,8 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   if (const int error = AskSize(&device, after); error != 0) return Failed(device, "size", error);
 
   if (!block && options.write) {
-    device.holder = LoopOver(after);
-    if (!device.holder.empty()) return Failed(device, "loop", EBUSY);
+    if (const int error = FindLoopOver(after, &device); error != 0) return Failed(device, "loop", error);
+    if (device.holder[0] != 0) return Failed(device, "loop", EBUSY);
   }
   if (!block && options.write && sys::flock(device.fd, LOCK_EX | LOCK_NB) != 0)
     return Failed(device, "lock", errno);

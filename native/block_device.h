@@ -1,6 +1,6 @@
 // Opens what metadata lives on: a block device, or a regular file that behaves as one. Every call here may
 // block, so it runs on a thread of its own. It says which step failed with which errno; what that means is
-// told in lib/device.
+// told in lib/device. Nothing here takes memory: there is nobody on that thread to tell that there is none.
 #ifndef DMREMAP_NATIVE_BLOCK_DEVICE_H_
 #define DMREMAP_NATIVE_BLOCK_DEVICE_H_
 
@@ -20,7 +20,7 @@ struct OpenedDevice {
   const char* failed_step = nullptr;  // Null: it is open.
   int error = 0;                      // errno of that step; 0 where the step is a judgement of ours.
   const char* kind = "";              // "block", "file"; else what it is instead.
-  std::string holder;                 // The loop device that a file is the backing of.
+  char holder[32] = "";               // The loop device that a file is the backing of.
   uint64_t size_bytes = 0;
   uint32_t logical_block_size = 512;
   uint32_t physical_block_size = 512;

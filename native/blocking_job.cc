@@ -1,6 +1,7 @@
 #include "blocking_job.h"
 
-#include "check.h"
+#include <utility>
+
 #include "own_thread.h"
 #include "sys.h"
 
@@ -17,11 +18,11 @@ Mailbox::Mailbox() = default;
 
 Mailbox::~Mailbox() { pthread_mutex_destroy(&mutex_); }
 
-int Mailbox::Open(uv_loop_t* loop, void (*after_finish)(void*), void* context) {
+int Mailbox::Open(uv_loop_t* loop, void (*arrived)(void*), void* context) {
   const int error = sys::uv_async_init(loop, &async_, OnAsync);
   if (error != 0) return -error;
   async_.data = this;
-  after_finish_ = after_finish;
+  on_arrived_ = arrived;
   context_ = context;
   uv_unref(reinterpret_cast<uv_handle_t*>(&async_));
   const Lock lock(&mutex_);
@@ -30,13 +31,18 @@ int Mailbox::Open(uv_loop_t* loop, void (*after_finish)(void*), void* context) {
 }
 
 void Mailbox::Close(void (*closed)(void*), void* context) {
-  std::vector<std::unique_ptr<Flight>> late;
+  List<BlockingJob> late;
   {
     const Lock lock(&mutex_);
     open_ = false;
-    late.swap(arrived_);
+    late = arrived_.Take();
   }
-  for (auto& flight : late) flight->job->Abandon();
+  for (List<BlockingJob>* list : {&done_, &late}) {
+    while (BlockingJob* job = list->PopFront()) {
+      job->Abandon();
+      delete job;
+    }
+  }
   closed_ = closed;
   closed_context_ = context;
   uv_close(reinterpret_cast<uv_handle_t*>(&async_), OnClosed);
@@ -47,49 +53,52 @@ void Mailbox::OnClosed(uv_handle_t* handle) {
   self->closed_(self->closed_context_);
 }
 
-int Mailbox::Start(std::unique_ptr<BlockingJob>* job) {
-  auto flight = std::make_unique<Flight>(Flight{shared_from_this(), std::move(*job)});
-  const int error = StartOwnThread(OnThread, flight.get(), kStackBytes);
-  if (error != 0) {
-    *job = std::move(flight->job);
-    return error;
+void Mailbox::Start(std::unique_ptr<BlockingJob> job) {
+  if (TryStart(&job) == 0) return;
+  job->Run();
+  done_.PushBack(job.release());
+}
+
+int Mailbox::TryStart(std::unique_ptr<BlockingJob>* job) {
+  (*job)->mailbox = shared_from_this();
+  const int error = StartOwnThread(OnThread, job->get(), kStackBytes);
+  if (error == 0) {
+    (void)job->release();
+  } else {
+    (*job)->mailbox.reset();
   }
-  flight.release();
-  return 0;
+  return error;
 }
 
 void* Mailbox::OnThread(void* data) {
-  std::unique_ptr<Flight> flight(static_cast<Flight*>(data));
-  flight->job->Run();
-  Mailbox* mailbox = flight->mailbox.get();
-  mailbox->Deliver(std::move(flight));
+  std::unique_ptr<BlockingJob> job(static_cast<BlockingJob*>(data));
+  job->Run();
+  const std::shared_ptr<Mailbox> mailbox = std::move(job->mailbox);  // This may be the last reference.
+  mailbox->Deliver(std::move(job));
   return nullptr;
 }
 
-void Mailbox::Deliver(std::unique_ptr<Flight> flight) {
-  const std::shared_ptr<Mailbox> self = flight->mailbox;  // The flight may hold the last other reference.
+void Mailbox::Deliver(std::unique_ptr<BlockingJob> job) {
   {
     const Lock lock(&mutex_);
     if (open_) {
-      arrived_.push_back(std::move(flight));
+      arrived_.PushBack(job.release());
       uv_async_send(&async_);  // Under the lock: Close() must not come between.
       return;
     }
   }
-  flight->job->Abandon();
+  job->Abandon();
 }
 
 void Mailbox::OnAsync(uv_async_t* handle) {
   auto* self = static_cast<Mailbox*>(handle->data);
-  std::vector<std::unique_ptr<Flight>> arrived;
+  List<BlockingJob> arrived;
   {
     const Lock lock(&self->mutex_);
-    arrived.swap(self->arrived_);
+    arrived = self->arrived_.Take();
   }
-  for (auto& flight : arrived) {
-    flight->job->Finish();
-  }
-  if (!arrived.empty()) self->after_finish_(self->context_);
+  while (BlockingJob* job = arrived.PopFront()) self->done_.PushBack(job);
+  if (!self->done_.empty()) self->on_arrived_(self->context_);
 }
 
 }  // namespace dmremap

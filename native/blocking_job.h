@@ -1,6 +1,7 @@
 // Work that may block (open, flock, fallocate, close) on a thread of its own, never on Node's pool, where a
-// hanging device would starve everybody else (io contract 7). The result comes back to the loop; if the
-// environment has gone meanwhile, the job is told so on its own thread and cleans up after itself.
+// hanging device would starve everybody else (io contract 7). The job itself comes back to the loop with its
+// result; if the environment has gone meanwhile, it is told so on its own thread and cleans up after itself.
+// The job is all the memory there is to it: from its start on it needs none.
 #ifndef DMREMAP_NATIVE_BLOCKING_JOB_H_
 #define DMREMAP_NATIVE_BLOCKING_JOB_H_
 
@@ -8,20 +9,25 @@
 #include <uv.h>
 
 #include <memory>
-#include <vector>
+
+#include "list.h"
 
 namespace dmremap {
+
+class Mailbox;
 
 class BlockingJob {
  public:
   virtual ~BlockingJob() = default;
-  virtual void Run() = 0;      // On its own thread.
-  virtual void Finish() = 0;   // On the loop thread, afterwards.
-  virtual void Abandon() = 0;  // Instead of Finish(), on any thread: nobody waits for the result any more.
+  virtual void Run() = 0;      // On its own thread. Must not throw.
+  virtual void Abandon() = 0;  // On any thread, after Run(): nobody waits for the result any more.
+
+  std::shared_ptr<Mailbox> mailbox;  // While it is under way.
+  BlockingJob* previous = nullptr;
+  BlockingJob* next = nullptr;
 };
 
-// Where jobs leave their results. Shared with the threads, so it outlives an environment that ends before
-// them.
+// Where jobs come back to. Shared with the threads, so it outlives an environment that ends before them.
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
   Mailbox();
@@ -29,29 +35,31 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
-  int Open(uv_loop_t* loop, void (*after_finish)(void*), void* context);
+  // 0 or an errno. Calls `arrived` from the loop when there is something to take.
+  int Open(uv_loop_t* loop, void (*arrived)(void*), void* context);
   // Later results are abandoned. Calls `closed` from the loop; the mailbox must not be destroyed before.
   void Close(void (*closed)(void*), void* context);
 
-  // 0 or an errno, with the job untouched. A job does not keep the loop alive: who waits for it does.
-  int Start(std::unique_ptr<BlockingJob>* job);
+  // A job does not keep the loop alive: who waits for it does. Where there is no thread it runs at once:
+  // better one that may block than a descriptor that leaks.
+  void Start(std::unique_ptr<BlockingJob> job);
+  // 0 or an errno, with the job untouched.
+  int TryStart(std::unique_ptr<BlockingJob>* job);
+  // On the loop thread: the next that is done, null where there is none.
+  std::unique_ptr<BlockingJob> Take() { return std::unique_ptr<BlockingJob>(done_.PopFront()); }
 
  private:
-  struct Flight {
-    std::shared_ptr<Mailbox> mailbox;
-    std::unique_ptr<BlockingJob> job;
-  };
-
-  static void* OnThread(void* flight);
+  static void* OnThread(void* job);
   static void OnAsync(uv_async_t* handle);
   static void OnClosed(uv_handle_t* handle);
-  void Deliver(std::unique_ptr<Flight> flight);
+  void Deliver(std::unique_ptr<BlockingJob> job);
 
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-  bool open_ = false;                             // Under the mutex.
-  std::vector<std::unique_ptr<Flight>> arrived_;  // Under the mutex.
+  bool open_ = false;          // Under the mutex.
+  List<BlockingJob> arrived_;  // Under the mutex. Owned, as the other.
+  List<BlockingJob> done_;     // Of the loop thread alone.
   uv_async_t async_{};
-  void (*after_finish_)(void*) = nullptr;
+  void (*on_arrived_)(void*) = nullptr;
   void* context_ = nullptr;
   void (*closed_)(void*) = nullptr;
   void* closed_context_ = nullptr;

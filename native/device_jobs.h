@@ -1,80 +1,92 @@
-// The jobs that run on threads of their own: opening, closing, filling the holes of a file. Each leaves its
-// result with the environment that started it.
+// The jobs that run on threads of their own: opening, closing, filling the holes of a file. Each is told to
+// JavaScript with its result.
 #ifndef DMREMAP_NATIVE_DEVICE_JOBS_H_
 #define DMREMAP_NATIVE_DEVICE_JOBS_H_
 
-#include <cerrno>
+#include <array>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "block_device.h"
 #include "blocking_job.h"
-#include "environment.h"
+#include "engine.h"
 #include "sys.h"
 
 namespace dmremap {
 
-class OpenJob : public BlockingJob {
- public:
-  OpenJob(Environment* environment, Engine* engine, uint32_t id, OpenOptions options)
-      : environment_(environment), options_(std::move(options)) {
-    result_.id = id;
-    result_.engine = engine;
-  }
-  void Run() override { result_.opened = OpenBlockDevice(options_); }
-  void Finish() override { environment_->Push(std::move(result_)); }
-  void Abandon() override {
-    if (result_.opened.fd >= 0) sys::close(result_.opened.fd);
-  }
+// The numbers are part of the interface to lib/device/native.ts.
+enum class JobKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
 
- private:
-  Environment* environment_;
-  OpenOptions options_;
-  JobResult result_;
-};
-
-// close(2) may block: FUSE and NFS flush, a block device writes its page cache back.
-class CloseJob : public BlockingJob {
+class DeviceJob : public BlockingJob {
  public:
-  CloseJob(Environment* environment, uint32_t id, std::vector<int> descriptors)
-      : environment_(environment), descriptors_(std::move(descriptors)) {
-    result_.id = id;
-    result_.kind = EventKind::kClosed;
-  }
-  void Run() override {
-    for (const int fd : descriptors_) {
-      if (sys::close(fd) != 0) result_.error = errno;
-    }
-  }
-  void Finish() override { environment_->Push(std::move(result_)); }
+  DeviceJob(uint32_t id, JobKind kind) : id(id), kind(kind) {}
   void Abandon() override {}
 
+  uint32_t id;  // Whom to tell.
+  const JobKind kind;
+  int error = 0;  // Of a close or an allocation.
+};
+
+// Owns the descriptors of a device from its open on, so that their close needs nothing any more that could be
+// missing. close(2) may block: FUSE and NFS flush, a block device writes its page cache back.
+class CloseJob : public DeviceJob {
+ public:
+  CloseJob() : DeviceJob(0, JobKind::kClosed) {}
+  void Add(int fd) { descriptors_[count_++] = fd; }
+  int descriptor() const { return descriptors_[0]; }
+  // Goes along with this one.
+  void Append(std::unique_ptr<CloseJob> other) { other_ = std::move(other); }
+  void Run() override {
+    for (CloseJob* job = this; job != nullptr; job = job->other_.get()) {
+      while (job->count_ > 0) {
+        if (sys::close(job->descriptors_[--job->count_]) != 0) error = errno;
+      }
+    }
+  }
+
  private:
-  Environment* environment_;
-  std::vector<int> descriptors_;
-  JobResult result_;
+  std::array<int, 2> descriptors_{-1, -1};  // The device's own, and the backend's.
+  size_t count_ = 0;
+  std::unique_ptr<CloseJob> other_;
+};
+
+class OpenJob : public DeviceJob {
+ public:
+  OpenJob(uint32_t id, Engine* engine, OpenOptions options)
+      : DeviceJob(id, JobKind::kOpened),
+        engine(engine),
+        closer(std::make_unique<CloseJob>()),
+        options_(std::move(options)) {}
+  void Run() override {
+    opened = OpenBlockDevice(options_);
+    if (opened.fd >= 0) closer->Add(opened.fd);
+  }
+  void Abandon() override { closer->Run(); }
+
+  Engine* const engine;
+  OpenedDevice opened;
+  std::unique_ptr<CloseJob> closer;
+
+ private:
+  OpenOptions options_;
 };
 
 // fallocate(2), on a descriptor of its own: the device may be closed meanwhile.
-class AllocateJob : public BlockingJob {
+class AllocateJob : public DeviceJob {
  public:
-  AllocateJob(Environment* environment, uint32_t id, int fd, uint64_t bytes)
-      : environment_(environment), fd_(fd), bytes_(bytes) {
-    result_.id = id;
-    result_.kind = EventKind::kAllocated;
+  AllocateJob(uint32_t id, int fd, uint64_t bytes) : DeviceJob(id, JobKind::kAllocated), bytes_(bytes) {
+    fd_ = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (fd_ < 0) error = errno;
   }
   void Run() override {
-    result_.error = fd_ < 0 ? EMFILE : FillHoles(fd_, bytes_);
-    if (fd_ >= 0) sys::close(fd_);
+    if (fd_ < 0) return;
+    error = FillHoles(fd_, bytes_);
+    sys::close(fd_);
   }
-  void Finish() override { environment_->Push(std::move(result_)); }
-  void Abandon() override {}
 
  private:
-  Environment* environment_;
   int fd_;
   uint64_t bytes_;
-  JobResult result_;
 };
 
 }  // namespace dmremap

@@ -1,10 +1,11 @@
 #include "engine.h"
 
-#include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "check.h"
+#include "schedule.h"
 #include "sys.h"
 
 namespace dmremap {
@@ -16,16 +17,15 @@ Engine::~Engine() {
   DMR_CHECK(open_handles_ == 0);
   // What the kernel was never given, and what it has done and nobody has heard of yet, must not keep memory
   // as what it still has does: see ~Slab().
-  std::vector<Completion> completions;
   if (started_) {
-    backend_->Reap(&completions);
-    backend_->TakeBack(&completions);
+    backend_->Reap(&completions_);
+    backend_->TakeBack(&completions_);
   }
-  for (const Completion& completion : completions) {
+  for (const Completion& completion : completions_) {
     if ((completion.user_data & kCancelBit) == 0) ReleaseBlock(ops_.Redeem(completion.user_data));
   }
   for (auto& [id, request] : requests_) {
-    for (Op* op : request->ops) {
+    for (Op* op : request.ops) {
       if (op != nullptr && (op->state == OpState::kWaiting || op->state == OpState::kQueued))
         ReleaseBlock(op);
     }
@@ -33,11 +33,12 @@ Engine::~Engine() {
 }
 
 int Engine::Start(const char** step) {
-  *step = "mmap";
-  if (!slab_.Reserve()) return ENOMEM;
+  slab_.Reserve();
   if (const int error = backend_->Open(step); error != 0) return error;
+  const uint32_t places = backend_->file_places();
+  for (uint32_t place = places; place > 0; place--) free_places_.push_back(place - 1);
+  completions_.reserve(2 * (backend_->max_in_flight() + places));
   started_ = true;
-  for (uint32_t place = backend_->file_places(); place > 0; place--) free_places_.push_back(place - 1);
   *step = "uv_poll_init";
   if (const int error = sys::uv_poll_init(loop_, &poll_, backend_->fd()); error != 0) return -error;
   uv_timer_init(loop_, &timer_);
@@ -69,94 +70,89 @@ void Engine::OnClosed(uv_handle_t* handle) {
 }
 
 // --- Devices
-// ---------------------------------------------------------------------------------------------------
 
 int Engine::AddDevice(uint32_t id, int fd, bool async) {
   if (free_places_.empty()) return EMFILE;
   auto device = std::make_shared<Device>();
   device->id = id;
-  device->fd = fd;
   device->place = free_places_.back();
   device->async = async;
-  if (const int error = backend_->InstallFile(device->place, fd); error != 0) return error;
+  const auto [entry, added] = devices_.emplace(id, device);
+  DMR_CHECK(added);
+  if (const int error = backend_->InstallFile(device->place, fd); error != 0) {
+    devices_.erase(entry);
+    return error;
+  }
   free_places_.pop_back();
-  devices_[id] = device;
   return 0;
 }
 
-std::shared_ptr<Device> Engine::FindDevice(uint32_t id) const {
-  const auto found = devices_.find(id);
-  return found == devices_.end() ? nullptr : found->second;
-}
-
-bool Engine::ReleaseDevice(uint32_t id, std::vector<int>* descriptors) {
+bool Engine::ReleaseDevice(uint32_t id, int* descriptor) {
   const auto found = devices_.find(id);
   DMR_CHECK(found != devices_.end());
   Device* device = found->second.get();
-  if (device->queue.front() != nullptr || !backend_->Submit()) return false;
-  descriptors->push_back(device->fd);
-  device->fd = -1;
+  if (!device->queue.empty() || !backend_->Submit()) return false;
   // What has its file already keeps it; what has not gets EBADF, never another's.
-  const int own = backend_->RemoveFile(device->place, device->in_kernel.empty());
-  if (own >= 0) descriptors->push_back(own);
-  if (device->in_kernel.empty()) FreePlace(device);
+  const bool idle = device->in_kernel.empty();
+  if (backend_->RemoveFile(device->place, idle, descriptor) != 0) return false;
+  device->released = true;
+  if (idle) free_places_.push_back(device->place);
   devices_.erase(found);  // Requests in flight keep the device itself.
   return true;
 }
 
-void Engine::FreePlace(Device* device) { free_places_.push_back(device->place); }
-
-std::vector<int> Engine::TakeDescriptors() {
-  std::vector<int> descriptors;
-  // The backend's own table keeps the files until it has gone, and so what is in flight keeps its fence.
-  for (auto& [id, device] : devices_) {
-    if (device->fd >= 0) descriptors.push_back(device->fd);
-    device->fd = -1;
-  }
-  return descriptors;
-}
-
 // --- Requests
-// --------------------------------------------------------------------------------------------------
 
 bool Engine::Submit(uint32_t id, const std::shared_ptr<Device>& device, const std::vector<StepSpec>& steps,
                     const std::vector<uint32_t>& group_ends, bool dsync) {
-  DMR_CHECK(!stopping_ && requests_.count(id) == 0);
-  auto request = std::make_unique<Request>();
+  const auto [entry, added] = requests_.try_emplace(id);
+  DMR_CHECK(added && !stopping_);
+  Request* request = &entry->second;
   request->id = id;
   request->device = device;
-  request->group_ends = group_ends;
-  request->results.resize(steps.size());
-  for (const StepSpec& step : steps) {
-    Op* op = ops_.Acquire();
-    if (op != nullptr && step.length > 0) {
-      op->block = slab_.Acquire(step.length);
-      if (op->block.data == nullptr) {
-        ops_.Release(op);
-        op = nullptr;
-      }
-    }
-    if (op == nullptr) {
-      for (Op* made : request->ops) Discard(made);
+  try {
+    request->group_ends = group_ends;
+    if (!Make(request, steps, dsync)) {
+      Unmake(request);
       return false;
     }
+  } catch (const std::bad_alloc&) {
+    Unmake(request);
+    throw;
+  }
+  active_++;
+  Enqueue(request);
+  Run();
+  return true;
+}
+
+bool Engine::Make(Request* request, const std::vector<StepSpec>& steps, bool dsync) {
+  request->results.resize(steps.size());
+  request->ops.reserve(steps.size());
+  for (const StepSpec& step : steps) {
+    Op* op = ops_.Acquire();
+    if (op == nullptr) return false;
     op->kind = step.kind;
     op->dsync = dsync;
-    op->force_async = device->async;
+    op->force_async = request->device->async;
     op->step = static_cast<uint32_t>(request->ops.size());
     op->offset = step.offset;
     op->length = step.length;
     op->read_into = step.read_into;
-    op->request = request.get();
-    if (step.kind == OpKind::kWrite) std::memcpy(op->block.data, step.write_from, step.length);
+    op->request = request;
     request->ops.push_back(op);
+    if (step.length == 0) continue;
+    op->block = slab_.Acquire(step.length);
+    if (op->block.data == nullptr) return false;
+    if (step.kind == OpKind::kWrite) std::memcpy(op->block.data, step.write_from, step.length);
   }
-  Request* started = request.get();
-  requests_[id] = std::move(request);
-  active_++;
-  Enqueue(started);
-  Run();
   return true;
+}
+
+// As if it had never been asked for.
+void Engine::Unmake(Request* request) {
+  for (Op* op : request->ops) Discard(op);
+  requests_.erase(request->id);
 }
 
 void Engine::Enqueue(Request* request) {
@@ -166,13 +162,13 @@ void Engine::Enqueue(Request* request) {
     op->state = OpState::kQueued;
     request->device->queue.PushBack(op);
   }
-  MarkDirty(request->device);
+  MarkDirty(request->device.get());
 }
 
 void Engine::Abort(uint32_t id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) return;
-  Request* request = found->second.get();
+  Request* request = &found->second;
   if (request->settled || request->aborting) return;
   request->aborting = true;
   for (uint32_t step = request->group_begin(); step < request->group_end(); step++) {
@@ -181,7 +177,7 @@ void Engine::Abort(uint32_t id) {
     if (op->state == OpState::kQueued) {
       request->device->queue.Remove(op);
       Discard(op);
-      Answer(request, step, Outcome::kUntouched, ECANCELED, 0);
+      request->Answer(step, Outcome::kUntouched, ECANCELED, 0);
     } else if (op->state == OpState::kInFlight) {
       // Where the queue to the kernel is full, the grace below answers instead.
       if (backend_->PrepareCancel(OpTable::TicketOf(*op), OpTable::TicketOf(*op) | kCancelBit)) {
@@ -190,11 +186,12 @@ void Engine::Abort(uint32_t id) {
       }
     }
   }
-  MarkDirty(request->device);
+  MarkDirty(request->device.get());
   if (request->unanswered > 0) {
     uv_update_time(loop_);
     request->grace_end_ms = uv_now(loop_) + kGraceMs;
-    aborting_.push_back(id);
+    request->in_grace = true;
+    in_grace_.PushBack(request);
   }
   Advance(request);
   Run();
@@ -204,17 +201,6 @@ void Engine::Hold(bool hold) {
   if (!hold && holds_ == 0) return;
   holds_ += hold ? 1 : -1;
   UpdateReference();
-}
-
-void Engine::Answer(Request* request, uint32_t step, Outcome outcome, int error, uint32_t transferred) {
-  StepResult& result = request->results[step];
-  result.outcome = outcome;
-  result.error = error;
-  result.transferred = transferred;
-  if (!result.answered) {
-    result.answered = true;
-    request->unanswered--;
-  }
 }
 
 // The next group, or the settlement, once every step of this one has an answer.
@@ -229,6 +215,8 @@ void Engine::Advance(Request* request) {
 void Engine::Settle(Request* request) {
   request->settled = true;
   active_--;
+  if (request->in_grace) in_grace_.Remove(request);
+  request->in_grace = false;
   for (Op*& op : request->ops) {
     if (op == nullptr) continue;
     op->read_into = nullptr;
@@ -236,79 +224,61 @@ void Engine::Settle(Request* request) {
     Discard(op);
     op = nullptr;
   }
-  const bool drained = request->in_kernel == 0;
-  events_.push_back(
-      {request->id, drained ? Event::Kind::kSettled : Event::Kind::kSettledUndrained, request->results});
+  QueueToTell(request);
   // What queues behind a write that was given up must not start: Pump() refuses it.
-  MarkDirty(request->device);
-  if (drained) requests_.erase(request->id);
+  MarkDirty(request->device.get());
+}
+
+// Where it waits to be told already, it is told with what came since.
+void Engine::QueueToTell(Request* request) {
+  if (!request->untold) untold_.PushBack(request);
+  request->untold = true;
 }
 
 // --- To the kernel and back
-// ------------------------------------------------------------------------------------
 
-void Engine::MarkDirty(const std::shared_ptr<Device>& device) {
+void Engine::MarkDirty(Device* device) {
   if (device->dirty) return;
   device->dirty = true;
-  dirty_.push_back(device);
+  dirty_.PushBack(device);
 }
 
 void Engine::Run() {
-  while (!dirty_.empty()) {
-    const std::shared_ptr<Device> device = std::move(dirty_.front());
-    dirty_.pop_front();
+  while (Device* device = dirty_.PopFront()) {
     device->dirty = false;
-    Pump(device.get());
+    Pump(device);
   }
   const bool retry = !backend_->Submit() || short_of_room_;
-  if ((!aborting_.empty() || retry) && !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_))) {
+  if ((!in_grace_.empty() || retry) && !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_))) {
     uv_timer_start(&timer_, OnTimer, kGraceMs, 0);
   }
   UpdateReference();
 }
 
-// Operations on one range keep the order of their calls: one that overlaps an earlier one waits for it,
-// unless both only read. A write over a range where an aborted write may still land is refused (io contract
-// 6).
+// Hands over what may go, as long as there is room (schedule.h).
 void Engine::Pump(Device* device) {
-  const auto conflict = [](const Op& a, const Op& b) {
-    return a.Overlaps(b) && (a.kind == OpKind::kWrite || b.kind == OpKind::kWrite);
-  };
-  Op* passed_over[kMaxPassedOver];
-  int passed = 0;
-  for (Op* op = device->queue.front(); op != nullptr && passed < kMaxPassedOver;) {
+  Schedule schedule(*device);
+  for (Op* op = device->queue.front(); op != nullptr && !schedule.done();) {
     Op* next = op->next;
-    bool waits = false;
-    bool refused = false;
-    for (const Op* other : device->in_kernel) {
-      if (!conflict(*op, *other)) continue;
-      if (!other->request->settled) {
-        waits = true;
-      } else if (op->kind == OpKind::kWrite && other->kind == OpKind::kWrite) {
-        refused = true;  // A read that was given up only fills memory that nobody looks at.
-      }
-    }
-    for (int i = 0; i < passed && !waits; i++) waits = conflict(*op, *passed_over[i]);
-    if (refused) {
+    const Turn turn = schedule.Of(*op);
+    if (turn == Turn::kRefused) {
       Request* request = op->request;
       const uint32_t step = op->step;
       device->queue.Remove(op);
-      request->ops[step] = nullptr;
       Discard(op);
-      Answer(request, step, Outcome::kUntouched, kUnsettledError, 0);
+      request->Answer(step, Outcome::kUntouched, kUnsettledError, 0);
       Advance(request);  // May settle the request, never touches the queue's other entries.
-    } else if (waits) {
-      passed_over[passed++] = op;
-    } else {
+    } else if (turn == Turn::kGoes) {
       // One that has nothing in the kernel may always go: it must not starve behind devices that are stuck.
-      const bool ring_full = in_flight_ >= backend_->max_in_flight() && !device->in_kernel.empty();
-      if (device->in_kernel.size() >= device->window || ring_full) return;
-      if (!Prepare(device, op)) {
+      const bool full = in_flight_ >= backend_->max_in_flight() && !device->in_kernel.empty();
+      if (device->in_kernel.size() >= device->window || full) return;
+      if (!backend_->Prepare({op->kind, device->place, op->block.data, op->length, op->offset, op->dsync,
+                              op->force_async, OpTable::TicketOf(*op)})) {
         short_of_room_ = true;
         return;
       }
       device->queue.Remove(op);
-      device->in_kernel.push_back(op);
+      device->in_kernel.PushBack(op);
       op->state = OpState::kInFlight;
       op->request->in_kernel++;
       in_flight_++;
@@ -317,26 +287,18 @@ void Engine::Pump(Device* device) {
   }
 }
 
-bool Engine::Prepare(Device* device, Op* op) {
-  return backend_->Prepare({op->kind, device->place, op->block.data, op->length, op->offset, op->dsync,
-                            op->force_async, OpTable::TicketOf(*op)});
-}
-
 void Engine::Reap() {
+  completions_.clear();
+  backend_->Reap(&completions_);
   // Own completions first: an answer to a cancel that says "not found" often means that the write has just
   // landed, and its completion, in the same batch, knows more than the answer does.
-  std::vector<std::pair<Op*, int32_t>> answers;
-  std::vector<Completion> completions;
-  backend_->Reap(&completions);
-  for (const auto& [user_data, res] : completions) {
-    Op* op = ops_.Redeem(user_data & ~kCancelBit);
-    if ((user_data & kCancelBit) != 0) {
-      answers.emplace_back(op, res);
-    } else {
-      Complete(op, res);
-    }
+  for (const auto& [user_data, res] : completions_) {
+    if ((user_data & kCancelBit) == 0) Complete(ops_.Redeem(user_data), res);
   }
-  for (const auto& [op, res] : answers) CancelAnswered(op, res);
+  for (const auto& [user_data, res] : completions_) {
+    if ((user_data & kCancelBit) != 0) CancelAnswered(ops_.Redeem(user_data & ~kCancelBit), res);
+  }
+  completions_.clear();
   Run();
 }
 
@@ -344,18 +306,19 @@ void Engine::Complete(Op* op, int32_t res) {
   Request* request = op->request;
   Device* device = request->device.get();
   DMR_CHECK(op->state == OpState::kInFlight || op->state == OpState::kCanceling);
-  device->in_kernel.erase(std::find(device->in_kernel.begin(), device->in_kernel.end(), op));
+  device->in_kernel.Remove(op);
   request->in_kernel--;
-  MarkDirty(request->device);
+  MarkDirty(device);
   if (in_flight_-- >= backend_->max_in_flight()) {
-    for (auto& [id, other] : devices_) MarkDirty(other);  // Others may have waited for the room.
+    for (auto& [id, other] : devices_) MarkDirty(other.get());  // Others may have waited for the room.
   }
-  if (device->fd < 0 && device->in_kernel.empty()) FreePlace(device);
+  if (device->released && device->in_kernel.empty()) free_places_.push_back(device->place);
 
   // One that was tried before may have landed in part then: its withdrawal proves nothing.
   const bool withdrawn = op->state == OpState::kCanceling && op->retries == 0;
   const Verdict verdict = Classify(res, op->length, withdrawn);
-  if (verdict.retry && op->state == OpState::kInFlight && !request->aborting && op->retries < kMaxRetries) {
+  const bool wanted = op->state == OpState::kInFlight && !request->aborting && !device->released;
+  if (verdict.retry && wanted && op->retries < kMaxRetries) {
     op->retries++;
     op->force_async = true;
     op->state = OpState::kQueued;
@@ -373,11 +336,9 @@ void Engine::Complete(Op* op, int32_t res) {
   } else {
     ops_.Release(op);
   }
-  Answer(request, step, verdict.outcome, verdict.error, res > 0 ? static_cast<uint32_t>(res) : 0);
+  request->Answer(step, verdict.outcome, verdict.error, res > 0 ? static_cast<uint32_t>(res) : 0);
   if (!request->settled) return Advance(request);
-  if (request->in_kernel > 0) return;
-  events_.push_back({request->id, Event::Kind::kDrained, request->results});
-  requests_.erase(request->id);
+  if (request->in_kernel == 0) QueueToTell(request);
 }
 
 // 0 says that the operation's own completion is on its way with -ECANCELED; anything else says nothing about
@@ -391,50 +352,35 @@ void Engine::CancelAnswered(Op* op, int32_t res) {
 void Engine::GiveUpFor(Op* op) {
   Request* request = op->request;
   if (request->results[op->step].answered) return;
-  Answer(request, op->step, Outcome::kUnknown, 0, 0);
+  request->Answer(op->step, Outcome::kUnknown, 0, 0);
   Advance(request);
 }
 
 void Engine::OnPoll(uv_poll_t* handle, int, int) {
   auto* self = static_cast<Engine*>(handle->data);
   self->Reap();
-  if (!self->events_.empty()) self->notify_(self->context_);
+  if (self->has_untold()) self->notify_(self->context_);
 }
 
 void Engine::OnTimer(uv_timer_t* handle) {
   auto* self = static_cast<Engine*>(handle->data);
   self->Reap();  // An answer that is there already beats a guess.
   const uint64_t now = uv_now(self->loop_);
-  std::vector<uint32_t> waiting;
-  waiting.swap(self->aborting_);
-  for (const uint32_t id : waiting) {
-    const auto found = self->requests_.find(id);
-    if (found == self->requests_.end() || found->second->settled) continue;
-    Request* request = found->second.get();
-    if (request->grace_end_ms > now) {
-      self->aborting_.push_back(id);
-      continue;
+  for (Request* request; (request = self->in_grace_.front()) != nullptr && request->grace_end_ms <= now;) {
+    for (uint32_t step = request->group_begin(); step < request->group_end(); step++) {
+      if (Op* op = request->ops[step]; op != nullptr) self->GiveUpFor(op);
     }
-    const std::vector<Op*> ops = request->ops;  // The last answer settles the request, which may end it.
-    for (Op* op : ops) {
-      // The settlement discards what waits in later groups: those entries are not ours any more.
-      if (request->settled) break;
-      if (op != nullptr && (op->state == OpState::kInFlight || op->state == OpState::kCanceling))
-        self->GiveUpFor(op);
-    }
+    DMR_CHECK(request->settled);  // And so it is in its grace no more.
   }
   self->short_of_room_ = false;
-  for (auto& [id, device] : self->devices_) self->MarkDirty(device);
+  for (auto& [id, device] : self->devices_) self->MarkDirty(device.get());
   self->Run();
-  if (!self->events_.empty()) self->notify_(self->context_);
+  if (self->has_untold()) self->notify_(self->context_);
 }
-
-// --- Small change
-// ----------------------------------------------------------------------------------------------
 
 // For an operation that the kernel does not have.
 void Engine::Discard(Op* op) {
-  if (op->request != nullptr && op->step < op->request->ops.size()) op->request->ops[op->step] = nullptr;
+  op->request->ops[op->step] = nullptr;
   ReleaseBlock(op);
   ops_.Release(op);
 }
@@ -446,11 +392,7 @@ void Engine::ReleaseBlock(Op* op) {
 
 void Engine::UpdateReference() {
   auto* handle = reinterpret_cast<uv_handle_t*>(&poll_);
-  if (active_ > 0 || holds_ > 0) {
-    uv_ref(handle);
-  } else {
-    uv_unref(handle);
-  }
+  active_ > 0 || holds_ > 0 ? uv_ref(handle) : uv_unref(handle);
 }
 
 }  // namespace dmremap

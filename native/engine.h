@@ -1,14 +1,16 @@
 // One engine of an environment: one backend (a ring, say), created at the first open that asks for it, polled
 // by the environment's loop. Runs on the loop thread only. It knows offsets, tickets and errnos; it knows no
 // copies, checksums or promises. Every request settles exactly once, and is told `drained` once more if it
-// was settled with writes in the kernel.
+// was told with writes in the kernel.
+//
+// Memory is had by Start(), AddDevice() and Submit(), which throw std::bad_alloc with nothing changed.
+// Everything else takes none: what has begun cannot be refused any more.
 #ifndef DMREMAP_NATIVE_ENGINE_H_
 #define DMREMAP_NATIVE_ENGINE_H_
 
 #include <uv.h>
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -22,16 +24,10 @@ namespace dmremap {
 
 // How long an abort waits for the kernel's answer to the cancel before it settles as unknown (io contract 3).
 constexpr uint64_t kGraceMs = 5;
-// A queue scan passes over this many operations that wait for an overlapping one, then stops.
-constexpr int kMaxPassedOver = 64;
 constexpr uint8_t kMaxRetries = 16;
 
-struct Event {
-  enum class Kind : uint8_t { kSettled = 1, kSettledUndrained = 2, kDrained = 3 };
-  uint32_t request;
-  Kind kind;
-  std::vector<StepResult> results;
-};
+// The numbers are part of the interface to lib/device/native.ts.
+enum class Event : uint8_t { kSettled = 1, kSettledUndrained = 2, kDrained = 3 };
 
 struct StepSpec {
   OpKind kind;
@@ -43,7 +39,7 @@ struct StepSpec {
 
 class Engine {
  public:
-  // Called with events in `events()`, from the poll and timer callbacks only.
+  // Called with something to tell, from the poll and timer callbacks only.
   using Notify = void (*)(void* context);
 
   Engine(uv_loop_t* loop, std::unique_ptr<Backend> backend, Notify notify, void* context);
@@ -58,22 +54,29 @@ class Engine {
   // go.
   void Stop(void (*done)(void* context), void* context);
 
-  // 0, or an errno: EMFILE where kMaxFiles are open.
+  // 0, or an errno: EMFILE where kMaxFiles are open. The descriptor stays the caller's.
   int AddDevice(uint32_t id, int fd, bool async);
-  std::shared_ptr<Device> FindDevice(uint32_t id) const;
-  // Gives up the descriptors: the caller closes them. False while an operation is queued or prepared. Its
-  // place in the backend's table is free again when nothing in the kernel names it.
-  bool ReleaseDevice(uint32_t id, std::vector<int>* descriptors);
-  std::vector<int> TakeDescriptors();
+  std::shared_ptr<Device> FindDevice(uint32_t id) const {
+    const auto found = devices_.find(id);
+    return found == devices_.end() ? nullptr : found->second;
+  }
+  // False while an operation is queued or prepared, or the backend cannot let go of its file: come back. Its
+  // place in the backend's table is free again when nothing in the kernel names it. Where the backend had a
+  // descriptor of its own, that is the caller's to close.
+  bool ReleaseDevice(uint32_t id, int* descriptor);
 
-  // False when the slab or the table is full; nothing was started then.
+  // False when the slab or the table is full; nothing was started then, nor where it throws.
   bool Submit(uint32_t id, const std::shared_ptr<Device>& device, const std::vector<StepSpec>& steps,
               const std::vector<uint32_t>& group_ends, bool dsync);
   void Abort(uint32_t id);
   // Somebody waits for a request that has settled to drain: keeps the loop alive until they stop.
   void Hold(bool hold);
 
-  std::vector<Event> TakeEvents() { return std::move(events_); }
+  bool has_untold() const { return !untold_.empty(); }
+  // Calls `tell(request, event, results)` for all that has settled or drained since, with what is known by
+  // now.
+  template <typename Tell>
+  void TellAll(Tell tell);
 
   uint32_t ops_in_use() const { return ops_.in_use(); }
   size_t slab_pages_in_use() const { return slab_.pages_in_use(); }
@@ -88,19 +91,19 @@ class Engine {
   void Reap();
   void Run();  // Pumps the devices that changed, submits, arms the timer. Every entry point ends with it.
   void Pump(Device* device);
-  void MarkDirty(const std::shared_ptr<Device>& device);
-  bool Prepare(Device* device, Op* op);
+  void MarkDirty(Device* device);
+  bool Make(Request* request, const std::vector<StepSpec>& steps, bool dsync);
+  void Unmake(Request* request);
   void Complete(Op* op, int32_t res);
   void CancelAnswered(Op* op, int32_t res);
   void GiveUpFor(Op* op);
-  void Answer(Request* request, uint32_t step, Outcome outcome, int error, uint32_t transferred);
   void Advance(Request* request);
   void Enqueue(Request* request);
   void Settle(Request* request);
+  void QueueToTell(Request* request);
   void Discard(Op* op);
   void ReleaseBlock(Op* op);
   void UpdateReference();
-  void FreePlace(Device* device);
 
   uv_loop_t* loop_;
   Notify notify_;
@@ -114,18 +117,31 @@ class Engine {
   void (*stopped_)(void*) = nullptr;
   void* stopped_context_ = nullptr;
   std::unordered_map<uint32_t, std::shared_ptr<Device>> devices_;
-  std::unordered_map<uint32_t, std::unique_ptr<Request>> requests_;
-  std::vector<uint32_t> aborting_;  // Requests within their grace.
-  std::deque<std::shared_ptr<Device>> dirty_;
-  std::vector<Event> events_;
+  std::unordered_map<uint32_t, Request> requests_;  // Until they have been told for the last time.
+  List<Request> in_grace_;                          // Aborted; the first is the first to be given up.
+  List<Request> untold_;
+  List<Device> dirty_;                   // Empty between two calls: so nothing here outlives its device.
+  std::vector<Completion> completions_;  // Has room for all that there can be.
   uint32_t in_flight_ = 0;
   uint32_t active_ = 0;  // Requests that are not settled: they keep the loop alive,
   uint32_t holds_ = 0;   // and so do these. A write that was given up and that nobody waits for does not.
-  std::vector<uint32_t> free_places_;
+  std::vector<uint32_t> free_places_;  // Has room for all of them.
   bool started_ = false;
   bool stopping_ = false;
   bool short_of_room_ = false;  // Something could not be prepared: try again by timer.
 };
+
+template <typename Tell>
+void Engine::TellAll(Tell tell) {
+  while (Request* request = untold_.PopFront()) {
+    const bool drained = request->in_kernel == 0;
+    const Event settled = drained ? Event::kSettled : Event::kSettledUndrained;
+    tell(request->id, request->told ? Event::kDrained : settled, request->results);
+    request->told = true;
+    request->untold = false;
+    if (drained) requests_.erase(request->id);
+  }
+}
 
 }  // namespace dmremap
 

@@ -1,12 +1,10 @@
 #include "environment.h"
 
+#include <new>
 #include <utility>
 
-#include "check.h"
-#include "device_jobs.h"
 #include "kernel_aio.h"
 #include "ring.h"
-#include "sys.h"
 #include "thread_pool.h"
 
 namespace dmremap {
@@ -27,10 +25,14 @@ std::unique_ptr<Backend> MakeBackend(EngineKind kind) {
 }  // namespace
 
 int ProbeEngine(EngineKind kind, const char** step) {
-  const std::unique_ptr<Backend> backend = MakeBackend(kind);
-  Slab slab;
   *step = "mmap";
-  return slab.Reserve() ? backend->Open(step) : ENOMEM;
+  try {
+    const std::unique_ptr<Backend> backend = MakeBackend(kind);
+    std::make_unique<Slab>()->Reserve();
+    return backend->Open(step);
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  }
 }
 
 Environment* Environment::Create(Napi::Env env, Napi::Function handler, const char** step, int* error) {
@@ -41,17 +43,25 @@ Environment* Environment::Create(Napi::Env env, Napi::Function handler, const ch
   std::unique_ptr<Environment> self(new Environment(env));
   self->loop_ = loop;
   self->mailbox_ = std::make_shared<Mailbox>();
-  DMR_CHECK(self->mailbox_->Open(loop, OnNotify, self.get()) == 0);
   self->handler_ = Napi::Persistent(handler);
   self->async_context_ = std::make_unique<Napi::AsyncContext>(env, "dmremap");
-  DMR_CHECK(napi_add_async_cleanup_hook(env, OnCleanup, self.get(), &self->cleanup_) == napi_ok);
-  return self.release();
+  *step = "napi_add_async_cleanup_hook";
+  if (napi_add_async_cleanup_hook(env, OnCleanup, self.get(), &self->cleanup_) != napi_ok) return nullptr;
+  // At last: a handle that is open cannot be let go of here.
+  *step = "uv_async_init";
+  *error = self->mailbox_->Open(loop, OnNotify, self.get());
+  if (*error == 0) return self.release();
+  napi_remove_async_cleanup_hook(self->cleanup_);
+  return nullptr;
 }
 
 Engine* Environment::EngineOf(EngineKind kind, const char** step, int* error) {
   for (size_t at = 0; at < kinds_.size(); at++) {
     if (kinds_[at] == kind) return engines_[at].get();
   }
+  // Once it has started it must be kept.
+  kinds_.reserve(kinds_.size() + 1);
+  engines_.reserve(engines_.size() + 1);
   auto engine = std::make_unique<Engine>(loop_, MakeBackend(kind), OnNotify, this);
   *error = engine->Start(step);
   if (*error != 0) return nullptr;
@@ -68,6 +78,11 @@ Engine* Environment::FindDevice(uint32_t id, std::shared_ptr<Device>* device) {
   return nullptr;
 }
 
+std::unique_ptr<CloseJob>* Environment::CloserOf(uint32_t device) {
+  const auto found = closers_.find(device);
+  return found == closers_.end() ? nullptr : &found->second;
+}
+
 void Environment::Hold(bool hold) {
   if (!engines_.empty()) engines_.front()->Hold(hold);
 }
@@ -76,16 +91,14 @@ void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* self = static_cast<Environment*>(data);
   self->handler_.Reset();
   self->async_context_.reset();
-  // The descriptors close on a thread that nobody waits for: the fence of a write in flight stays with the
-  // kernel.
-  std::vector<int> descriptors;
-  for (const auto& engine : self->engines_) {
-    for (const int fd : engine->TakeDescriptors()) descriptors.push_back(fd);
+  // The descriptors close on a thread that nobody waits for, all on one: the fence of a write in flight stays
+  // with the backend, and so with the kernel.
+  std::unique_ptr<CloseJob> all;
+  for (auto& [id, closer] : self->closers_) {
+    closer->Append(std::move(all));
+    all = std::move(closer);
   }
-  if (!descriptors.empty()) {
-    std::unique_ptr<BlockingJob> job = std::make_unique<CloseJob>(nullptr, 0, descriptors);
-    if (self->mailbox_->Start(&job) != 0) job->Run();
-  }
+  if (all != nullptr) self->mailbox_->Start(std::move(all));
   self->running_parts_ = 1 + static_cast<int>(self->engines_.size());
   self->mailbox_->Close(OnPartStopped, self);
   for (const auto& engine : self->engines_) engine->Stop(OnPartStopped, self);
@@ -136,41 +149,55 @@ Napi::Value Opened(Napi::Env env, const OpenedDevice& device, uint32_t id) {
 }  // namespace
 
 Napi::Value Environment::TakeEvents(Napi::Env env) {
-  std::vector<Event> events;
-  for (const auto& engine : engines_) {
-    for (Event& event : engine->TakeEvents()) events.push_back(std::move(event));
-  }
-  std::vector<JobResult> jobs;
-  jobs.swap(job_results_);
-  if (events.empty() && jobs.empty()) return env.Undefined();
-  Napi::Array flat = Napi::Array::New(env, (events.size() + jobs.size()) * 3);
+  std::unique_ptr<BlockingJob> job = mailbox_->Take();
+  bool any = job != nullptr;
+  for (const auto& engine : engines_) any = any || engine->has_untold();
+  if (!any) return env.Undefined();
+  Napi::Array flat = Napi::Array::New(env);
   uint32_t at = 0;
-  for (const Event& event : events) {
-    flat.Set(at++, Napi::Number::New(env, event.request));
-    flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(event.kind)));
-    flat.Set(at++, Settlement(env, event.results));
+  for (const auto& engine : engines_) {
+    engine->TellAll([&](uint32_t request, Event event, const std::vector<StepResult>& results) {
+      flat.Set(at++, Napi::Number::New(env, request));
+      flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(event)));
+      flat.Set(at++, Settlement(env, results));
+    });
   }
-  for (JobResult& job : jobs) {
-    flat.Set(at++, Napi::Number::New(env, job.id));
-    flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(job.kind)));
-    if (job.kind != EventKind::kOpened) {
-      flat.Set(at++, Napi::Number::New(env, job.error));
-      continue;
-    }
-    uint32_t device = 0;
-    if (job.opened.fd >= 0) {
-      device = NextDeviceId();
-      const int error = job.engine->AddDevice(device, job.opened.fd, job.opened.async);
-      if (error != 0) {
-        sys::close(job.opened.fd);  // Just opened, with nothing written: this cannot block.
-        job.opened.fd = -1;
-        job.opened.failed_step = "install";
-        job.opened.error = error;
-      }
-    }
-    flat.Set(at++, Opened(env, job.opened, device));
+  for (; job != nullptr; job = mailbox_->Take()) {
+    auto* done = static_cast<DeviceJob*>(job.get());  // There are no others.
+    flat.Set(at++, Napi::Number::New(env, done->id));
+    flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(done->kind)));
+    flat.Set(at++, Payload(done));
   }
   return flat;
+}
+
+Napi::Value Environment::Payload(DeviceJob* job) {
+  if (job->kind != JobKind::kOpened) return Napi::Number::New(env_, job->error);
+  auto* open = static_cast<OpenJob*>(job);
+  uint32_t device = 0;
+  if (open->opened.fd >= 0) {
+    device = ++last_device_;
+    if (const int error = Adopt(open, device); error != 0) {
+      open->closer->Run();  // Just opened, with nothing written: this cannot block.
+      open->opened.failed_step = "install";
+      open->opened.error = error;
+    }
+  }
+  return Opened(env_, open->opened, device);
+}
+
+// 0, or an errno with the descriptor still the job's.
+int Environment::Adopt(OpenJob* job, uint32_t device) {
+  int error = ENOMEM;
+  try {
+    std::unique_ptr<CloseJob>& closer = closers_[device];
+    error = job->engine->AddDevice(device, job->opened.fd, job->opened.async);
+    if (error == 0) closer = std::move(job->closer);
+  } catch (const std::bad_alloc&) {
+    error = ENOMEM;
+  }
+  if (error != 0) closers_.erase(device);
+  return error;
 }
 
 void Environment::Notify() {

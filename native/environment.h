@@ -14,10 +14,11 @@
 #include <napi.h>
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
-#include "block_device.h"
 #include "blocking_job.h"
+#include "device_jobs.h"
 #include "engine.h"
 
 namespace dmremap {
@@ -29,22 +30,12 @@ enum class EngineKind : uint32_t { kIoUring = 0, kLibaio = 1, kThreads = 2 };
 // that failed.
 int ProbeEngine(EngineKind kind, const char** step);
 
-enum class EventKind : uint32_t { kOpened = 4, kClosed = 5, kAllocated = 6 };
-
-// An open or a close that has come back and waits to be told.
-struct JobResult {
-  uint32_t id = 0;
-  EventKind kind = EventKind::kOpened;
-  OpenedDevice opened;
-  Engine* engine = nullptr;  // Of an open.
-  int error = 0;             // Of a close or an allocation.
-};
-
 class Environment {
  public:
+  // Null with a step and an errno where there can be none; throws std::bad_alloc.
   static Environment* Create(Napi::Env env, Napi::Function handler, const char** step, int* error);
 
-  // Starts it at the first call; null with a step and an errno where it cannot.
+  // Starts it at the first call; null with a step and an errno where it cannot. Throws std::bad_alloc.
   Engine* EngineOf(EngineKind kind, const char** step, int* error);
   // The engine that has this device, and the device.
   Engine* FindDevice(uint32_t id, std::shared_ptr<Device>* device);
@@ -52,15 +43,18 @@ class Environment {
   // Keeps the loop alive for somebody who waits.
   void Hold(bool hold);
   Mailbox& mailbox() { return *mailbox_; }
-  void Push(JobResult result) { job_results_.push_back(std::move(result)); }
+  // The device's descriptor, and with it the job that closes it. Null where there is no such device.
+  std::unique_ptr<CloseJob>* CloserOf(uint32_t device);
+  void Forget(uint32_t device) { closers_.erase(device); }
   // Everything that is to be told, as one flat array: id, kind, payload, id, kind, payload, ...
   Napi::Value TakeEvents(Napi::Env env);
-  uint32_t NextDeviceId() { return ++last_device_; }
 
  private:
   explicit Environment(napi_env env) : env_(env) {}
   static void OnNotify(void* self) { static_cast<Environment*>(self)->Notify(); }
   void Notify();
+  Napi::Value Payload(DeviceJob* job);
+  int Adopt(OpenJob* job, uint32_t device);
   static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);
   static void OnPartStopped(void* self);
 
@@ -71,7 +65,7 @@ class Environment {
   std::vector<std::unique_ptr<Engine>> engines_;  // In the order in which they were asked for.
   std::vector<EngineKind> kinds_;
   std::shared_ptr<Mailbox> mailbox_;
-  std::vector<JobResult> job_results_;
+  std::unordered_map<uint32_t, std::unique_ptr<CloseJob>> closers_;  // By device.
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   int running_parts_ = 0;
   uint32_t last_device_ = 0;

@@ -2,10 +2,12 @@
 
 #include <linux/fs.h>
 
-#include <cerrno>
-#include <ctime>
-#include <deque>
+#include <array>
+#include <new>
 
+#include "check.h"
+#include "jobs.h"
+#include "list.h"
 #include "own_thread.h"
 #include "sys.h"
 
@@ -22,111 +24,109 @@ constexpr size_t kStackBytes = 128 * 1024;
 // In one io_submit. What is taken with one that blocks cannot be withdrawn any more.
 constexpr size_t kBatch = 32;
 
+// Of its thread, which closes and deletes it. All of it under the mutex.
 struct File {
-  explicit File(int own) : fd(own) {}
-  ~File() { pthread_cond_destroy(&work); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  int Give() {
-    const int given = fd;
-    fd = -1;
-    return given;
-  }
-
-  // All of it under the mutex of the core.
-  int fd;  // Its own, so that the device's can be closed while this one is submitted to.
+  void* core = nullptr;
+  int fd = -1;  // Its own, so that the device's can be closed while this one is submitted to.
   pthread_cond_t work = PTHREAD_COND_INITIALIZER;
-  std::deque<IoCommand> queue;  // Not taken by the thread yet.
-  bool submitting = false;      // The thread is on its way with a batch.
+  List<Job<File>> queue;    // Not taken by the thread yet.
+  bool submitting = false;  // The thread is on its way with a batch.
   bool removed = false;
+};
+
+using AioJob = Job<File>;
+
+struct Batch {
+  std::array<AioJob*, kBatch> jobs;
+  std::array<iocb, kBatch> blocks;
+  size_t count = 0;
 };
 
 }  // namespace
 
-struct KernelAio::Core : public std::enable_shared_from_this<Core> {
+struct KernelAio::Core {
   // Blocks until nothing is in flight.
   ~Core() {
     if (context != 0) sys::io_destroy(context);
-    if (event >= 0) sys::close(event);
-    pthread_mutex_destroy(&mutex);
   }
 
-  struct Share {
-    std::shared_ptr<Core> core;
-    std::shared_ptr<File> file;
-  };
-
-  static void* OnThread(void* data) {
-    const std::unique_ptr<Share> share(static_cast<Share*>(data));
-    if (share->file != nullptr) share->core->SubmitFor(share->file.get());
-    return nullptr;  // With the share goes the core, if this is the last one.
-  }
-
-  // 0 or an errno. Without a file the thread only gives up its share.
-  int StartThread(std::shared_ptr<File> file) {
-    auto* share = new Share{shared_from_this(), std::move(file)};
-    const int error = StartOwnThread(OnThread, share, kStackBytes);
-    if (error != 0) delete share;
+  // Under the mutex. 0 or an errno.
+  int StartThread(void* (*body)(void*), void* data) {
+    const int error = StartOwnThread(body, data, kStackBytes);
+    if (error == 0) threads++;
     return error;
   }
 
-  void SubmitFor(File* file) {
-    std::vector<IoCommand> batch;
-    int fd = -1;
-    while (Take(file, &batch, &fd)) {
-      Hand(batch, fd);
-      batch.clear();
-    }
+  static void* OnThread(void* data) {
+    auto* file = static_cast<File*>(data);
+    auto* core = static_cast<Core*>(file->core);
+    core->SubmitFor(file);
+    const int fd = file->fd;
+    pthread_cond_destroy(&file->work);
+    delete file;
     if (fd >= 0) sys::close(fd);
+    return OnLastThread(core);
   }
 
-  // Waits for the next commands and the descriptor they go to. False at the end, with the descriptor to
-  // close.
-  bool Take(File* file, std::vector<IoCommand>* batch, int* fd) {
-    const Lock lock(&mutex);
+  // Lets go of the core, and waits for all that is in flight where nobody else has it any more.
+  static void* OnLastThread(void* data) {
+    auto* core = static_cast<Core*>(data);
+    bool alone = false;
+    {
+      const Lock lock(core->jobs.mutex());
+      core->threads--;
+      alone = core->closed && core->threads == 0;
+    }
+    if (alone) delete core;
+    return nullptr;
+  }
+
+  void SubmitFor(File* file) {
+    Batch batch;
+    while (Take(file, &batch)) Hand(&batch);
+  }
+
+  // Waits for the next commands. False at the end.
+  bool Take(File* file, Batch* batch) {
+    const Lock lock(jobs.mutex());
     file->submitting = false;
-    while (file->queue.empty() && !file->removed) pthread_cond_wait(&file->work, &mutex);
-    if (file->queue.empty()) {
-      *fd = file->Give();
-      return false;
-    }
+    while (file->queue.empty() && !file->removed) pthread_cond_wait(&file->work, jobs.mutex());
     // Where submitting could block, nothing goes along that could still be withdrawn.
-    const size_t most = file->queue.front().async ? 1 : kBatch;
-    while (!file->queue.empty() && batch->size() < most) {
-      batch->push_back(file->queue.front());
-      file->queue.pop_front();
+    const size_t most = file->queue.empty() || file->queue.front()->command.async ? 1 : kBatch;
+    for (batch->count = 0; !file->queue.empty() && batch->count < most; batch->count++) {
+      AioJob* job = file->queue.PopFront();
+      job->state = JobState::kTaken;
+      batch->jobs[batch->count] = job;
+      Describe(job, file->fd, &batch->blocks[batch->count]);
     }
-    file->submitting = true;
-    *fd = file->fd;
-    return true;
+    file->submitting = batch->count > 0;
+    return batch->count > 0;
   }
 
-  void Hand(const std::vector<IoCommand>& batch, int fd) {
-    iocb blocks[kBatch] = {};
-    iocb* pointers[kBatch];
-    for (size_t at = 0; at < batch.size(); at++) {
-      pointers[at] = &blocks[at];
-      Describe(batch[at], fd, &blocks[at]);
-    }
-    for (size_t at = 0; at < batch.size();) {
-      const int taken = sys::io_submit(context, batch.size() - at, pointers + at);
+  // What the kernel has taken may be told, and its place be another's, before io_submit returns.
+  void Hand(Batch* batch) {
+    std::array<iocb*, kBatch> pointers;
+    for (size_t at = 0; at < batch->count; at++) pointers[at] = &batch->blocks[at];
+    for (size_t at = 0; at < batch->count;) {
+      const int taken = sys::io_submit(context, batch->count - at, &pointers[at]);
       if (taken > 0) {
         at += static_cast<size_t>(taken);
         continue;
       }
       // Says why the first was not taken, and nothing about those behind it.
       const int32_t res = taken == 0 ? -EAGAIN : -errno;
-      const Lock lock(&mutex);
-      Tell({batch[at++].user_data, res});
+      const Lock lock(jobs.mutex());
+      jobs.Finish(batch->jobs[at++], res);
     }
   }
 
-  void Describe(const IoCommand& command, int fd, iocb* block) const {
-    block->aio_data = command.user_data;
+  void Describe(const AioJob* job, int fd, iocb* block) const {
+    const IoCommand& command = job->command;
+    *block = {};
+    block->aio_data = jobs.NumberOf(job);
     block->aio_fildes = static_cast<uint32_t>(fd);
     block->aio_flags = IOCB_FLAG_RESFD;
-    block->aio_resfd = static_cast<uint32_t>(event);
+    block->aio_resfd = static_cast<uint32_t>(jobs.event());
     if (command.kind == OpKind::kFlush) {
       block->aio_lio_opcode = IOCB_CMD_FDSYNC;
       return;
@@ -139,51 +139,43 @@ struct KernelAio::Core : public std::enable_shared_from_this<Core> {
   }
 
   // Under the mutex.
-  void Tell(const Completion& completion) {
-    if (closed) return;
-    done.push_back(completion);
-    const uint64_t one = 1;
-    (void)!sys::write(event, &one, sizeof(one));  // Cannot block: nobody counts that far.
-  }
-
-  // Under the mutex.
-  void Remove(File* file) {
+  static void Remove(File* file) {
     file->removed = true;
     pthread_cond_signal(&file->work);
   }
 
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  Jobs<File> jobs{kEvents};
   aio_context_t context = 0;
-  int event = -1;
-  bool closed = false;           // Under the mutex, as the next one.
-  std::vector<Completion> done;  // Those that the kernel does not tell.
+  bool closed =
+      false;  // By the engine, which does not have the core any more. Under the mutex, as the next one.
+  uint32_t threads = 0;
   // Of the loop thread alone:
-  std::vector<std::shared_ptr<File>> files{kFilePlaces};
-  std::vector<IoCommand> prepared;
+  std::array<File*, kFilePlaces> files{};
   bool used = false;  // A file was installed.
 };
 
-KernelAio::KernelAio() : core_(std::make_shared<Core>()) {}
+KernelAio::KernelAio() : core_(new Core()) {}
 
 KernelAio::~KernelAio() {
+  bool here = false;
   {
-    const Lock lock(&core_->mutex);
+    const Lock lock(core_->jobs.mutex());
     core_->closed = true;
-    for (const std::shared_ptr<File>& file : core_->files) {
-      if (file != nullptr) core_->Remove(file.get());
+    for (File* file : core_->files) {
+      if (file != nullptr) Core::Remove(file);
     }
+    // The loop is not to wait for what is in flight. With neither a thread of a file nor another to be had,
+    // the core stays for good: the context then goes with the process.
+    const bool unused = core_->context == 0 || !core_->used;
+    const auto start = [&] { return core_->StartThread(Core::OnLastThread, core_); };
+    if (core_->threads == 0) here = unused || (start() != 0 && core_->jobs.idle());
   }
-  // A context that was never used is let go without waiting for any device.
-  if (core_->context == 0 || !core_->used) return;
-  // The loop's share must not be the last. Without a thread to take it, it stays for good: the context then
-  // goes with the process.
-  if (core_->StartThread(nullptr) != 0) new std::shared_ptr<Core>(core_);
+  if (here) delete core_;
 }
 
 int KernelAio::Open(const char** step) {
   *step = "eventfd";
-  core_->event = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (core_->event < 0) return errno;
+  if (const int error = core_->jobs.Open(); error != 0) return error;
   *step = "io_setup";
   if (sys::io_setup(kEvents, &core_->context) != 0) return errno;
   // A seccomp filter can let the set-up pass and stop these: then nothing would ever settle.
@@ -193,90 +185,94 @@ int KernelAio::Open(const char** step) {
   return sys::io_getevents(core_->context, 0, nullptr) < 0 ? errno : 0;
 }
 
-int KernelAio::fd() const { return core_->event; }
+int KernelAio::fd() const { return core_->jobs.event(); }
 uint32_t KernelAio::file_places() const { return kFilePlaces; }
 uint32_t KernelAio::max_in_flight() const { return kMaxInFlight; }
 
 int KernelAio::InstallFile(uint32_t place, int fd) {
   core_->used = true;
-  const int own = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return errno;
-  auto file = std::make_shared<File>(own);
-  if (const int error = core_->StartThread(file); error != 0) {
-    sys::close(own);
-    return error;
+  File* file = new (std::nothrow) File();
+  if (file == nullptr) return ENOMEM;
+  file->core = core_;
+  file->fd = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  int error = file->fd < 0 ? errno : 0;
+  if (error == 0) {
+    const Lock lock(core_->jobs.mutex());
+    error = core_->StartThread(Core::OnThread, file);
   }
-  core_->files[place] = std::move(file);
+  if (error == 0) {
+    core_->files[place] = file;
+    return 0;
+  }
+  if (file->fd >= 0) sys::close(file->fd);
+  delete file;
+  return error;
+}
+
+int KernelAio::RemoveFile(uint32_t place, bool idle, int* descriptor) {
+  File* file = core_->files[place];
+  core_->files[place] = nullptr;
+  const Lock lock(core_->jobs.mutex());
+  // What the kernel has holds the file by itself. Where nothing is in flight the thread is done with the
+  // number, even if it has not come back from the system call.
+  if (idle || (file->queue.empty() && !file->submitting)) {
+    *descriptor = file->fd;
+    file->fd = -1;
+  }
+  Core::Remove(file);
   return 0;
 }
 
-int KernelAio::RemoveFile(uint32_t place, bool idle) {
-  const std::shared_ptr<File> file = std::move(core_->files[place]);
-  const Lock lock(&core_->mutex);
-  core_->Remove(file.get());
-  // What the kernel has holds the file by itself. Where nothing is in flight the thread is done with the
-  // number, even if it has not come back from the system call.
-  return idle || (file->queue.empty() && !file->submitting) ? file->Give() : -1;
-}
-
 bool KernelAio::Prepare(const IoCommand& command) {
-  core_->prepared.push_back(command);
-  return true;
+  return core_->jobs.Prepare(command, core_->files[command.place]);
 }
 
 bool KernelAio::PrepareCancel(uint64_t target, uint64_t user_data) {
   Submit();
-  const Lock lock(&core_->mutex);
-  for (const std::shared_ptr<File>& file : core_->files) {
-    if (file == nullptr) continue;
-    for (auto at = file->queue.begin(); at != file->queue.end(); ++at) {
-      if (at->user_data != target) continue;
-      file->queue.erase(at);
-      core_->Tell({user_data, 0});
-      core_->Tell({target, -ECANCELED});
-      return true;
-    }
+  const Lock lock(core_->jobs.mutex());
+  AioJob* job = core_->jobs.Find(target);
+  DMR_CHECK(job != nullptr);
+  int32_t answer = -EALREADY;
+  if (job->state == JobState::kQueued) {
+    answer = 0;
+    job->file->queue.Remove(job);
+    core_->jobs.Finish(job, -ECANCELED);
   }
-  core_->Tell({user_data, -EALREADY});
+  core_->jobs.Answer(job, {user_data, answer});
   return true;
 }
 
 bool KernelAio::Submit() {
-  const Lock lock(&core_->mutex);
-  for (const IoCommand& command : core_->prepared) {
-    File* file = core_->files[command.place].get();
-    file->queue.push_back(command);
-    pthread_cond_signal(&file->work);
+  const Lock lock(core_->jobs.mutex());
+  while (AioJob* job = core_->jobs.TakePrepared()) {
+    job->file->queue.PushBack(job);
+    pthread_cond_signal(&job->file->work);
   }
-  core_->prepared.clear();
   return true;
 }
 
 void KernelAio::Reap(std::vector<Completion>* completions) {
-  uint64_t count = 0;
-  (void)!sys::read(core_->event, &count, sizeof(count));  // Nothing to read: the poll was for nothing.
-  {
-    const Lock lock(&core_->mutex);
-    completions->swap(core_->done);
-    core_->done.clear();
-  }
+  core_->jobs.Reap(completions);
   io_event events[64];
-  for (;;) {
+  // The descriptor is read: what is not taken now waits for the next completion. So one failure does not end
+  // it.
+  for (int failures = 0; failures < 8;) {
     const int got = sys::io_getevents(core_->context, 64, events);
+    if (got < 0) failures++;
+    const Lock lock(core_->jobs.mutex());
     for (int at = 0; at < got; at++) {
-      completions->push_back({events[at].data, sys::Result(events[at])});
+      core_->jobs.Complete(core_->jobs.At(events[at].data), sys::Result(events[at]), completions);
     }
-    if (got < 64) return;
+    if (got >= 0 && got < 64) return;
   }
 }
 
 void KernelAio::TakeBack(std::vector<Completion>* completions) {
   Submit();
-  const Lock lock(&core_->mutex);
-  for (const std::shared_ptr<File>& file : core_->files) {
+  const Lock lock(core_->jobs.mutex());
+  for (File* file : core_->files) {
     if (file == nullptr) continue;
-    for (const IoCommand& command : file->queue) completions->push_back({command.user_data, -ECANCELED});
-    file->queue.clear();
+    while (AioJob* job = file->queue.PopFront()) core_->jobs.Complete(job, -ECANCELED, completions);
   }
 }
 

@@ -4,12 +4,11 @@
 // for its thread can be withdrawn, what the kernel has cannot. io_destroy, and with it the end of the
 // process, waits for everything in flight: no promise of leaving can be kept (io spec 1.3).
 //
-// The threads share the core with the loop. It is destroyed by the last of them and never on the loop, so
+// The threads share the core with the loop. It goes with the last of them, and never on the loop, so
 // that nobody can submit to a context whose number has been given to another.
 #ifndef DMREMAP_NATIVE_KERNEL_AIO_H_
 #define DMREMAP_NATIVE_KERNEL_AIO_H_
 
-#include <memory>
 #include <vector>
 
 #include "backend.h"
@@ -26,7 +25,7 @@ class KernelAio : public Backend {
   int Open(const char** step) override;
   int fd() const override;
   int InstallFile(uint32_t place, int fd) override;
-  int RemoveFile(uint32_t place, bool idle) override;
+  int RemoveFile(uint32_t place, bool idle, int* descriptor) override;
   uint32_t file_places() const override;
   uint32_t max_in_flight() const override;
   bool Prepare(const IoCommand& command) override;
@@ -37,7 +36,7 @@ class KernelAio : public Backend {
 
  private:
   struct Core;
-  std::shared_ptr<Core> core_;
+  Core* core_;
 };
 
 }  // namespace dmremap

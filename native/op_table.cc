@@ -7,12 +7,11 @@ namespace dmremap {
 Op* OpTable::Acquire() {
   if (free_.empty()) {
     if (ops_.size() >= kMaxOps) return nullptr;
-    ops_.emplace_back();
-    ops_.back().index = static_cast<uint32_t>(ops_.size() - 1);
-    free_.push_back(ops_.back().index);
+    Op* made = &ops_.emplace_back();
+    made->index = static_cast<uint32_t>(ops_.size() - 1);
+    free_.PushFront(made);
   }
-  Op* op = &ops_[free_.back()];
-  free_.pop_back();
+  Op* op = free_.PopFront();
   DMR_CHECK(op->state == OpState::kFree);
   op->state = OpState::kWaiting;
   in_use_++;
@@ -26,7 +25,7 @@ void OpTable::Release(Op* op) {
   *op = Op{};
   op->index = index;
   op->generation = generation;
-  free_.push_back(index);
+  free_.PushFront(op);
   in_use_--;
 }
 

@@ -13,8 +13,8 @@
 
 #include <cstdint>
 #include <deque>
-#include <vector>
 
+#include "list.h"
 #include "slab.h"
 
 namespace dmremap {
@@ -41,7 +41,7 @@ struct Op {
   uint8_t* read_into =
       nullptr;  // JavaScript's memory; only touched on the loop thread, never after the settlement.
   Request* request = nullptr;
-  Op* previous = nullptr;  // In the queue of its device.
+  Op* previous = nullptr;  // In its device's queue, or among what that has in the kernel.
   Op* next = nullptr;
 
   bool Overlaps(const Op& other) const {
@@ -56,7 +56,7 @@ constexpr uint32_t kMaxOps = 1u << 20;
 
 class OpTable {
  public:
-  // Null when kMaxOps are in use. The pointer stays good until Release().
+  // Null when kMaxOps are in use; throws std::bad_alloc. The pointer stays good until Release().
   Op* Acquire();
   void Release(Op* op);
   uint32_t in_use() const { return in_use_; }
@@ -66,7 +66,7 @@ class OpTable {
 
  private:
   std::deque<Op> ops_;  // Grows at the end only, so addresses stay.
-  std::vector<uint32_t> free_;
+  List<Op> free_;
   uint32_t in_use_ = 0;
 };
 

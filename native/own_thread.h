@@ -23,6 +23,18 @@ class Lock {
   pthread_mutex_t* mutex_;
 };
 
+// Lets others in meanwhile.
+class Unlock {
+ public:
+  explicit Unlock(pthread_mutex_t* mutex) : mutex_(mutex) { pthread_mutex_unlock(mutex_); }
+  ~Unlock() { pthread_mutex_lock(mutex_); }
+  Unlock(const Unlock&) = delete;
+  Unlock& operator=(const Unlock&) = delete;
+
+ private:
+  pthread_mutex_t* mutex_;
+};
+
 // 0, or an errno with nothing started.
 inline int StartOwnThread(void* (*body)(void*), void* data, size_t stack_bytes) {
   pthread_attr_t attributes;

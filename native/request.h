@@ -1,6 +1,7 @@
 // What JavaScript asked for and what it settles on: ordered groups of steps, the next group issued when all
 // of the last one succeeded, without a round trip through JavaScript (io contract 9). A single write is one
-// group of one.
+// group of one. Whatever a request will ever need is had before it starts: from then on it moves between
+// lists.
 #ifndef DMREMAP_NATIVE_REQUEST_H_
 #define DMREMAP_NATIVE_REQUEST_H_
 
@@ -8,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "list.h"
 #include "op_table.h"
 #include "write_outcome.h"
 
@@ -16,29 +18,17 @@ namespace dmremap {
 // Beside errno's numbers: the step was refused because an aborted write to its range may still land.
 constexpr int kUnsettledError = 4096;
 
-// A list through the operations themselves: a withdrawal from the middle costs the same with 1,000 queued as
-// with 1.
-class OpQueue {
- public:
-  Op* front() const { return head_; }
-  void PushBack(Op* op);
-  void PushFront(Op* op);
-  void Remove(Op* op);
-
- private:
-  Op* head_ = nullptr;
-  Op* tail_ = nullptr;
-};
-
 struct Device {
   uint32_t id = 0;
-  int fd = -1;         // For the close; what goes to the kernel names `place`.
   uint32_t place = 0;  // In the backend's table of files.
   uint32_t window = 1;
   bool async = false;  // io_uring_enter could block on this target: IOSQE_ASYNC on everything (io spec 1.4).
-  bool dirty = false;  // Stands in Engine::dirty_.
-  OpQueue queue;       // Not handed to the kernel yet: what a cancel always withdraws.
-  std::vector<Op*> in_kernel;  // At most `window`.
+  bool released = false;  // Closed; what is in the kernel still has its place.
+  bool dirty = false;     // Stands in Engine::dirty_, by the links below.
+  List<Op> queue;         // Not handed to the kernel yet: what a cancel always withdraws.
+  List<Op> in_kernel;     // At most `window`.
+  Device* previous = nullptr;
+  Device* next = nullptr;
 };
 
 struct StepResult {
@@ -59,11 +49,18 @@ struct Request {
   uint32_t in_kernel = 0;
   uint64_t grace_end_ms = 0;
   bool aborting = false;
+  bool in_grace = false;  // Stands in Engine::in_grace_,
+  bool untold = false;    // or in Engine::untold_, both by the links below: the second once it has settled.
   bool settled = false;
+  bool told = false;  // JavaScript knows that it has settled; what is left to tell is that it has drained.
+  Request* previous = nullptr;
+  Request* next = nullptr;
 
   uint32_t group_begin() const { return group == 0 ? 0 : group_ends[group - 1]; }
   uint32_t group_end() const { return group_ends[group]; }
   bool GroupSucceeded() const;
+  // What is known of a step by now; a later answer may know more.
+  void Answer(uint32_t step, Outcome outcome, int error, uint32_t transferred);
 };
 
 }  // namespace dmremap

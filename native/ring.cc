@@ -2,10 +2,6 @@
 
 #include <linux/fs.h>
 
-#include <cerrno>
-
-#include "sys.h"
-
 namespace dmremap {
 
 namespace {

@@ -34,10 +34,7 @@ class Ring : public Backend {
   int fd() const override { return ring_.ring_fd; }
 
   int InstallFile(uint32_t place, int fd) override;
-  int RemoveFile(uint32_t place, bool) override {
-    InstallFile(place, -1);
-    return -1;
-  }
+  int RemoveFile(uint32_t place, bool, int*) override { return InstallFile(place, -1); }
   uint32_t file_places() const override { return file_places_; }
   uint32_t max_in_flight() const override { return kMaxInFlight; }
 

@@ -1,6 +1,7 @@
 #include "slab.h"
 
 #include <cstring>
+#include <new>
 
 #include "check.h"
 #include "sys.h"
@@ -24,17 +25,21 @@ Slab::~Slab() {
   }
 }
 
-bool Slab::Reserve() { return segments_[0].base != nullptr || Map(&segments_[0]); }
+void Slab::Reserve() {
+  if (segments_[0].base == nullptr) Map(&segments_[0]);
+}
 
-bool Slab::Map(Segment* segment) {
+void Slab::Map(Segment* segment) {
   void* base = sys::mmap(kSegmentBytes);
-  if (base == nullptr) return false;
+  if (base == nullptr) throw std::bad_alloc();
   // A child made by fork() must not share pages that a device may still be reading from.
-  sys::madvise(base, kSegmentBytes, MADV_DONTFORK);
+  if (sys::madvise(base, kSegmentBytes, MADV_DONTFORK) != 0) {
+    sys::munmap(base, kSegmentBytes);
+    throw std::bad_alloc();
+  }
   segment->base = static_cast<uint8_t*>(base);
   segment->free_pages = kSegmentPages;
   segment->used.fill(0);
-  return true;
 }
 
 int Slab::FindRun(const Segment& segment, uint32_t pages) {
@@ -51,7 +56,7 @@ SlabBlock Slab::Acquire(size_t bytes) {
   const uint32_t pages = static_cast<uint32_t>((bytes + kPageBytes - 1) / kPageBytes);
   for (uint32_t index = 0; index < kMaxSegments; index++) {
     Segment& segment = segments_[index];
-    if (segment.base == nullptr && !Map(&segment)) return {};
+    if (segment.base == nullptr) Map(&segment);
     if (segment.free_pages < pages) continue;
     const int first = FindRun(segment, pages);
     if (first < 0) continue;
@@ -73,10 +78,10 @@ void Slab::Release(const SlabBlock& block) {
   }
   segment.free_pages += block.pages;
   pages_in_use_ -= block.pages;
-  // A burst must not keep its memory for ever: only the first segment stays.
+  // A burst must not keep its memory for ever: only the first segment stays, and one that the kernel will not
+  // split off from its neighbours (munmap(2), ENOMEM).
   if (block.segment != 0 && segment.free_pages == kSegmentPages) {
-    sys::munmap(segment.base, kSegmentBytes);
-    segment.base = nullptr;
+    if (sys::munmap(segment.base, kSegmentBytes) == 0) segment.base = nullptr;
   }
 }
 

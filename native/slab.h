@@ -29,9 +29,9 @@ class Slab {
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
-  // Maps the first segment, so that a lack of memory shows at open. False: no memory.
-  bool Reserve();
-  // At most kSegmentBytes. `data` is null when the slab is full or memory is short.
+  // Maps the first segment, so that a lack of memory shows at open. Throws std::bad_alloc.
+  void Reserve();
+  // At most kSegmentBytes. `data` is null when the slab is full; throws std::bad_alloc.
   SlabBlock Acquire(size_t bytes);
   void Release(const SlabBlock& block);
   size_t pages_in_use() const { return pages_in_use_; }
@@ -43,7 +43,7 @@ class Slab {
     std::array<uint8_t, kSegmentPages> used{};
   };
 
-  bool Map(Segment* segment);
+  void Map(Segment* segment);
   static int FindRun(const Segment& segment, uint32_t pages);
 
   std::array<Segment, kMaxSegments> segments_{};

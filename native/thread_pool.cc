@@ -1,9 +1,12 @@
 #include "thread_pool.h"
 
-#include <cerrno>
+#include <array>
 #include <ctime>
-#include <deque>
+#include <new>
 
+#include "check.h"
+#include "jobs.h"
+#include "list.h"
 #include "own_thread.h"
 #include "sys.h"
 
@@ -19,27 +22,19 @@ constexpr time_t kIdleSeconds = 2;
 
 // A descriptor of its own, so that the device's can be closed while this one is written to.
 struct File {
-  explicit File(int own) : fd(own) {}
-  ~File() {
-    if (fd >= 0) sys::close(fd);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  int Give() {
-    const int given = fd;
-    fd = -1;
-    return given;
-  }
-
-  int fd;
+  int fd = -1;
+  uint32_t users = 0;    // Jobs that are queued or taken. Under the mutex, as all below.
+  bool removed = false;  // The last user closes it.
+  File* previous = nullptr;
+  File* next = nullptr;
 };
 
-struct Job {
-  IoCommand command;
-  std::shared_ptr<File> file;
-  bool close_only;  // close(2) can block too: not on the loop thread.
-};
+using PoolJob = Job<File>;
+
+void CloseFile(File* file) {
+  sys::close(file->fd);
+  delete file;
+}
 
 int32_t Perform(const IoCommand& command, int fd) {
   const iovec vector = {command.data, command.length};
@@ -61,191 +56,198 @@ int32_t Perform(const IoCommand& command, int fd) {
 
 }  // namespace
 
-struct ThreadPool::Core : public std::enable_shared_from_this<Core> {
-  ~Core() {
-    if (event >= 0) sys::close(event);
-    pthread_cond_destroy(&work);
-    pthread_mutex_destroy(&mutex);
-  }
+struct ThreadPool::Core {
+  ~Core() { pthread_cond_destroy(&work); }
 
   static void* OnThread(void* data) {
-    // The thread's own reference.
-    const std::unique_ptr<std::shared_ptr<Core>> self(static_cast<std::shared_ptr<Core>*>(data));
-    (*self)->Work();
+    auto* core = static_cast<Core*>(data);
+    if (core->Work()) delete core;
     return nullptr;
   }
 
-  void Work() {
-    for (;;) {
-      Job job;
-      {
-        const Lock lock(&mutex);
-        if (!WaitForJob()) {
-          threads--;
-          return;
-        }
-        job = std::move(queue.front());
-        queue.pop_front();
-        if (!job.close_only) running.push_back(job.command.user_data);
+  // True where nobody else has the core any more.
+  bool Work() {
+    const Lock lock(jobs.mutex());
+    while (WaitForWork()) {
+      busy++;
+      if (File* file = to_close.PopFront()) {
+        const Unlock unlock(jobs.mutex());
+        CloseFile(file);
+      } else {
+        Run(queue.PopFront());
       }
-      if (job.close_only) continue;
-      const int32_t res = Perform(job.command, job.file->fd);
-      job.file.reset();  // Before it is told: whoever hears of it may open the device again.
-      const Lock lock(&mutex);
-      for (auto at = running.begin(); at != running.end(); ++at) {
-        if (*at != job.command.user_data) continue;
-        running.erase(at);
-        break;
-      }
-      Tell({job.command.user_data, res});
+      busy--;
     }
+    threads--;
+    return closed && threads == 0;
   }
 
   // Under the mutex. False where the thread is to end.
-  bool WaitForJob() {
-    while (queue.empty()) {
+  bool WaitForWork() {
+    while (queue.empty() && to_close.empty()) {
       if (closed) return false;
       timespec until{};
       clock_gettime(CLOCK_REALTIME, &until);
       until.tv_sec += kIdleSeconds;
-      const int error = pthread_cond_timedwait(&work, &mutex, &until);
-      if (error == ETIMEDOUT && queue.empty()) return false;
+      const int error = pthread_cond_timedwait(&work, jobs.mutex(), &until);
+      if (error == ETIMEDOUT && queue.empty() && to_close.empty()) return false;
     }
     return true;
   }
 
-  // Under the mutex.
-  void Tell(const Completion& completion) {
-    if (closed) return;
-    done.push_back(completion);
-    const uint64_t one = 1;
-    (void)!sys::write(event, &one, sizeof(one));  // Cannot block: nobody counts that far.
+  // Under the mutex, but not while it is with the device.
+  void Run(PoolJob* job) {
+    job->state = JobState::kTaken;
+    int32_t res = 0;
+    {
+      const Unlock unlock(jobs.mutex());
+      res = Perform(job->command, job->file->fd);
+    }
+    if (File* file = Unuse(job)) {
+      const Unlock unlock(jobs.mutex());
+      CloseFile(file);  // Before it is told: whoever hears of it may open the device again.
+    }
+    jobs.Finish(job, res);
   }
 
-  // Under the mutex. By a thread, once nothing that runs has the file any more.
-  void CloseLater(std::shared_ptr<File> file) {
-    if (file != nullptr) queue.push_back({{}, std::move(file), true});
+  // Under the mutex. The file, where nobody uses it any more and it is to be closed.
+  static File* Unuse(PoolJob* job) {
+    File* file = job->file;
+    job->file = nullptr;
+    return --file->users == 0 && file->removed ? file : nullptr;
+  }
+
+  // Under the mutex: of one that no thread has taken.
+  void Withdraw(PoolJob* job) {
+    queue.Remove(job);
+    if (File* file = Unuse(job)) to_close.PushBack(file);
   }
 
   // Under the mutex. A thread for each that waits: one that is stuck helps nobody else.
   void Staff() {
-    while (threads - running.size() < queue.size() && StartThread() == 0) {
+    const size_t waiting = queue.size() + to_close.size();
+    while (threads - busy < waiting && StartThread() == 0) {
     }
-    for (size_t wake = queue.size(); wake > 0; wake--) pthread_cond_signal(&work);
+    for (size_t wake = waiting; wake > 0; wake--) pthread_cond_signal(&work);
   }
 
   // Under the mutex. 0 or an errno.
   int StartThread() {
-    auto* self = new std::shared_ptr<Core>(shared_from_this());
-    const int error = StartOwnThread(OnThread, self, kStackBytes);
-    if (error == 0) {
-      threads++;
-    } else {
-      delete self;
-    }
+    const int error = StartOwnThread(OnThread, this, kStackBytes);
+    if (error == 0) threads++;
     return error;
   }
 
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  Jobs<File> jobs{kThreads + kFilePlaces};
   pthread_cond_t work = PTHREAD_COND_INITIALIZER;
-  int event = -1;
-  bool closed = false;            // Under the mutex, as all below.
-  std::deque<Job> queue;          // Not taken by a thread yet.
-  std::vector<uint64_t> running;  // Tickets.
-  std::vector<Completion> done;
+  bool closed = false;  // By the pool, which does not have the core any more. Under the mutex, as all below.
+  List<PoolJob> queue;  // Not taken by a thread yet.
+  List<File> to_close;  // By a thread: close(2) can block too.
   uint32_t threads = 0;
+  uint32_t busy = 0;  // Of them: in a job, or in a close.
   // Of the loop thread alone:
-  std::vector<std::shared_ptr<File>> files{kFilePlaces};
-  std::vector<Job> prepared;
+  std::array<File*, kFilePlaces> files{};
 };
 
-ThreadPool::ThreadPool() : core_(std::make_shared<Core>()) {}
+ThreadPool::ThreadPool() : core_(new Core()) {}
 
 ThreadPool::~ThreadPool() {
-  const Lock lock(&core_->mutex);
-  core_->closed = true;
-  for (std::shared_ptr<File>& file : core_->files) core_->CloseLater(std::move(file));
-  if (core_->threads == core_->running.size() && !core_->queue.empty()) core_->StartThread();
-  pthread_cond_broadcast(&core_->work);
+  bool alone = false;
+  {
+    const Lock lock(core_->jobs.mutex());
+    core_->closed = true;
+    for (File* file : core_->files) {
+      if (file == nullptr) continue;
+      file->removed = true;
+      if (file->users == 0) core_->to_close.PushBack(file);
+    }
+    const bool staffed = core_->threads > core_->busy || core_->to_close.empty() || core_->StartThread() == 0;
+    // No thread to be had: better a close that may block than a descriptor that leaks.
+    while (!staffed && !core_->to_close.empty()) CloseFile(core_->to_close.PopFront());
+    pthread_cond_broadcast(&core_->work);
+    alone = core_->threads == 0;
+  }
+  if (alone) delete core_;
 }
 
 int ThreadPool::Open(const char** step) {
   *step = "eventfd";
-  core_->event = sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (core_->event < 0) return errno;
+  if (const int error = core_->jobs.Open(); error != 0) return error;
   *step = "pthread_create";
-  const Lock lock(&core_->mutex);
+  const Lock lock(core_->jobs.mutex());
   return core_->StartThread();
 }
 
-int ThreadPool::fd() const { return core_->event; }
+int ThreadPool::fd() const { return core_->jobs.event(); }
 uint32_t ThreadPool::file_places() const { return kFilePlaces; }
 uint32_t ThreadPool::max_in_flight() const { return kThreads; }
 
 int ThreadPool::InstallFile(uint32_t place, int fd) {
-  const int own = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (own < 0) return errno;
-  core_->files[place] = std::make_shared<File>(own);
+  File* file = new (std::nothrow) File();
+  if (file == nullptr) return ENOMEM;
+  file->fd = sys::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (file->fd < 0) {
+    const int error = errno;
+    delete file;
+    return error;
+  }
+  core_->files[place] = file;
   return 0;
 }
 
-int ThreadPool::RemoveFile(uint32_t place, bool) {
-  std::shared_ptr<File> file = std::move(core_->files[place]);
+int ThreadPool::RemoveFile(uint32_t place, bool, int* descriptor) {
+  File* file = core_->files[place];
   core_->files[place] = nullptr;
-  const Lock lock(&core_->mutex);
+  const Lock lock(core_->jobs.mutex());
+  file->removed = true;
+  if (file->users > 0) return 0;
   // With nothing under way it is closed with the device's own descriptor, so that the device is free when its
-  // close is told. Else by the thread that is the last to use it.
-  if (file.use_count() == 1) return file->Give();
-  core_->CloseLater(std::move(file));
-  core_->Staff();
-  return -1;
+  // close is told.
+  *descriptor = file->fd;
+  delete file;
+  return 0;
 }
 
 bool ThreadPool::Prepare(const IoCommand& command) {
-  core_->prepared.push_back({command, core_->files[command.place], false});
-  return true;
+  return core_->jobs.Prepare(command, core_->files[command.place]);
 }
 
 bool ThreadPool::PrepareCancel(uint64_t target, uint64_t user_data) {
   Submit();
-  const Lock lock(&core_->mutex);
-  for (auto at = core_->queue.begin(); at != core_->queue.end(); ++at) {
-    if (at->command.user_data != target) continue;
-    core_->queue.erase(at);
-    core_->Tell({user_data, 0});
-    core_->Tell({target, -ECANCELED});
-    return true;
+  const Lock lock(core_->jobs.mutex());
+  PoolJob* job = core_->jobs.Find(target);
+  DMR_CHECK(job != nullptr);
+  int32_t answer = -EALREADY;
+  if (job->state == JobState::kQueued) {
+    answer = 0;
+    core_->Withdraw(job);
+    core_->Staff();
+    core_->jobs.Finish(job, -ECANCELED);
   }
-  bool is_running = false;
-  for (const uint64_t ticket : core_->running) is_running = is_running || ticket == target;
-  core_->Tell({user_data, is_running ? -EALREADY : -ENOENT});
+  core_->jobs.Answer(job, {user_data, answer});
   return true;
 }
 
 bool ThreadPool::Submit() {
-  const Lock lock(&core_->mutex);
-  for (Job& job : core_->prepared) core_->queue.push_back(std::move(job));
-  core_->prepared.clear();
+  const Lock lock(core_->jobs.mutex());
+  while (PoolJob* job = core_->jobs.TakePrepared()) {
+    job->file->users++;
+    core_->queue.PushBack(job);
+  }
   core_->Staff();
   // With every thread in a job and no other to be had, nobody may ever come: ask again.
-  return core_->queue.empty() || core_->threads > core_->running.size();
+  const bool waiting = !core_->queue.empty() || !core_->to_close.empty();
+  return !waiting || core_->threads > core_->busy;
 }
 
-void ThreadPool::Reap(std::vector<Completion>* completions) {
-  uint64_t count = 0;
-  (void)!sys::read(core_->event, &count, sizeof(count));  // Nothing to read: the poll was for nothing.
-  const Lock lock(&core_->mutex);
-  completions->swap(core_->done);
-  core_->done.clear();
-}
+void ThreadPool::Reap(std::vector<Completion>* completions) { core_->jobs.Reap(completions); }
 
 void ThreadPool::TakeBack(std::vector<Completion>* completions) {
   Submit();
-  const Lock lock(&core_->mutex);
-  for (Job& job : core_->queue) {
-    if (job.close_only) continue;
-    completions->push_back({job.command.user_data, -ECANCELED});
-    job.close_only = true;  // Its file may be closed by a thread only.
+  const Lock lock(core_->jobs.mutex());
+  while (PoolJob* job = core_->queue.front()) {
+    core_->Withdraw(job);
+    core_->jobs.Complete(job, -ECANCELED, completions);
   }
 }
 

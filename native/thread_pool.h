@@ -3,12 +3,11 @@
 // of leaving can be kept (io spec 1.3). What is queued here and not taken by a thread can be withdrawn; what
 // runs cannot.
 //
-// The threads share the core, which outlives the pool while one of them is stuck: it holds the file, and so
-// the lock that keeps a successor out until the write has landed.
+// The core is what pool and threads share. It goes with the last of them, and a thread that is stuck may be
+// that: it holds the file, and so the lock that keeps a successor out until the write has landed.
 #ifndef DMREMAP_NATIVE_THREAD_POOL_H_
 #define DMREMAP_NATIVE_THREAD_POOL_H_
 
-#include <memory>
 #include <vector>
 
 #include "backend.h"
@@ -25,7 +24,7 @@ class ThreadPool : public Backend {
   int Open(const char** step) override;
   int fd() const override;
   int InstallFile(uint32_t place, int fd) override;
-  int RemoveFile(uint32_t place, bool) override;
+  int RemoveFile(uint32_t place, bool idle, int* descriptor) override;
   uint32_t file_places() const override;
   uint32_t max_in_flight() const override;
   bool Prepare(const IoCommand& command) override;
@@ -36,7 +35,7 @@ class ThreadPool : public Backend {
 
  private:
   struct Core;
-  std::shared_ptr<Core> core_;
+  Core* core_;
 };
 
 }  // namespace dmremap

@@ -18,6 +18,7 @@ export const errorCodes = {
   ERR_ADDON_MISSING: 'the native addon is not built',
   ERR_ENGINE_UNAVAILABLE: 'the engine cannot be used here',
   ERR_QUEUE_FULL: 'too many bytes are queued or in flight',
+  ERR_OUT_OF_MEMORY: 'there is not enough memory',
 
   // The device.
   ERR_DEVICE_NOT_FOUND: 'there is no such device or file',

@@ -83,7 +83,7 @@ export function overallOutcome(writes: readonly { readonly outcome: Outcome }[])
  * or `.cancel()`; none throws synchronously.
  *
  * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED, ERR_DEVICE_READ_ONLY, ERR_IO, ERR_SHORT_TRANSFER, ERR_NO_SPACE,
- * ERR_DEVICE_VANISHED, ERR_RANGE_UNSETTLED and ERR_QUEUE_FULL, all with `outcome` and `drained`; ERR_INVALID_ARG_TYPE,
+ * ERR_DEVICE_VANISHED, ERR_RANGE_UNSETTLED, ERR_QUEUE_FULL and ERR_OUT_OF_MEMORY, all with `outcome` and `drained`; ERR_INVALID_ARG_TYPE,
  * ERR_OUT_OF_RANGE and ERR_UNALIGNED for wrong arguments.
  */
 export interface Device extends AsyncDisposable {
@@ -104,7 +104,8 @@ export interface Device extends AsyncDisposable {
   flush(options?: CancelOptions): Cancellable<void>;
   /**
    * Fills the holes in the first `bytes` of a regular file, so that a full file system shows here and not in the middle of
-   * a write. Changes neither size nor content; nothing to do on a block device. Rejects with ERR_NO_SPACE.
+   * a write. Changes neither size nor content; nothing to do on a block device. Rejects with ERR_NO_SPACE, ERR_IO,
+   * ERR_OUT_OF_MEMORY.
    */
   allocate(bytes: number): Promise<void>;
   /** Whether an aborted write may still land somewhere in this range: what is read there is no evidence. */

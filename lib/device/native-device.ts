@@ -5,7 +5,7 @@ import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import type { Device, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
-import { countStray, eventKinds, type Native, native, type OpenedDevice } from './native.js';
+import { countStray, eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
 import {
   errnoName,
@@ -37,7 +37,7 @@ const outcomes = ['untouched', 'written', 'unknown'] as const;
  *
  * Rejections: ERR_DEVICE_NOT_FOUND, ERR_NOT_A_DEVICE, ERR_ACCESS, ERR_DEVICE_BUSY, ERR_DEVICE_READ_ONLY,
  * ERR_DEVICE_VANISHED, ERR_DEVICE_CHANGED, ERR_DIRECT_UNSUPPORTED, ERR_NO_SPACE, ERR_IO, ERR_ADDON_MISSING,
- * ERR_ENGINE_UNAVAILABLE, ABORT_ERR, ERR_TIMEOUT; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE.
+ * ERR_ENGINE_UNAVAILABLE, ERR_QUEUE_FULL, ERR_OUT_OF_MEMORY, ABORT_ERR, ERR_TIMEOUT; ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE.
  */
 export function openDevice(path: string, options: OpenDeviceOptions = {}): Cancellable<Device> {
   return cancellable<Device>(options, (settle) => {
@@ -66,14 +66,16 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
       return true;
     });
     let failed: DmremapError | undefined;
-    for (engine of candidates) {
-      const failure = addon.open(id, path, mode === 'write', direct === 'prefer', engineKind(engine));
-      failed = failure && failureOf(engine, failure.step, failure.error);
-      if (failed?.code !== 'ERR_ENGINE_UNAVAILABLE') break;
-    }
-    if (failed !== undefined) {
+    try {
+      for (engine of candidates) {
+        const failure = addon.open(id, path, mode === 'write', direct === 'prefer', engineKind(engine));
+        failed = failure && failureOf(engine, failure.step, failure.error);
+        if (failed?.code !== 'ERR_ENGINE_UNAVAILABLE') break;
+      }
+      if (failed !== undefined) throw failed;
+    } catch (error) {
       forget(id);
-      throw failed;
+      throw nativeError(error);
     }
     hold(true);
     return (request) => {
@@ -125,15 +127,18 @@ class NativeDevice extends EngineDevice {
     const flat = steps.flatMap(({ kind, offset, bytes }) => [stepKinds[kind], offset, bytes]);
     let end = 0;
     const groupEnds = spec.groups.map((group) => (end += group.length));
+    const refused = (code: 'ERR_QUEUE_FULL' | 'ERR_OUT_OF_MEMORY', cause?: unknown) => {
+      const drained = Promise.resolve('untouched' as const);
+      return new OperationError(code, undefined, { cause, outcome: 'untouched', drained });
+    };
     let started: ReturnType<Native['addon']['submit']> = false;
     try {
       started = addon.submit(id, this.#device, flat, groupEnds, spec.durable);
-    } finally {
-      if (started === false) forget(id);
-    }
-    if (started === false) {
-      const drained = Promise.resolve('untouched' as const);
-      throw new OperationError('ERR_QUEUE_FULL', undefined, { outcome: 'untouched', drained });
+      if (started === false) throw refused('ERR_QUEUE_FULL');
+    } catch (thrown) {
+      forget(id);
+      const error = nativeError(thrown);
+      throw error === thrown ? error : refused('ERR_OUT_OF_MEMORY', thrown);
     }
     // Told after we have returned: the caller does not have its abort yet.
     if (started !== undefined) queueMicrotask(() => dispatch(started));
@@ -142,16 +147,20 @@ class NativeDevice extends EngineDevice {
 
   override async allocate(bytes: number): Promise<void> {
     if (this.info.kind !== 'file') return;
-    const { addon, register, dispatch } = this.#native;
+    const { addon, register, forget, dispatch } = this.#native;
     const release = this.holdLoop();
-    const error = await new Promise<number>((resolve) => {
+    const error = await new Promise<number>((resolve, reject) => {
       const id = register((_, payload) => {
         resolve(payload as number);
         return true;
       });
-      dispatch(addon.allocate(id, this.#device, bytes));
-    });
-    release();
+      try {
+        dispatch(addon.allocate(id, this.#device, bytes));
+      } catch (thrown) {
+        forget(id);
+        reject(nativeError(thrown));
+      }
+    }).finally(release);
     if (error !== 0) throw allocateError(this.info.path, error);
   }
 

@@ -29,6 +29,7 @@ interface NativeFailure {
   readonly error: number;
 }
 
+/** Where memory is short a call throws ERR_OUT_OF_MEMORY and has begun nothing: see `nativeError`. */
 interface Addon {
   setHandler(handler: (events: Events) => void): void;
   open(
@@ -87,7 +88,7 @@ export interface Native {
 
 let loaded: Native | undefined;
 
-/** Loads the addon at the first call. @throws DmremapError ERR_ADDON_MISSING where it was not built. */
+/** Loads the addon at the first call. @throws DmremapError ERR_ADDON_MISSING where it was not built, ERR_OUT_OF_MEMORY. */
 export function native(): Native {
   loaded ??= load();
   return loaded;
@@ -102,6 +103,12 @@ export const strayEvents = (): number => strays;
 export const countStray = (): void => {
   strays++;
 };
+
+/** What a call of the addon threw, as an error of ours. */
+export function nativeError(thrown: unknown): unknown {
+  const isMemory = thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_OUT_OF_MEMORY';
+  return isMemory ? new DmremapError('ERR_OUT_OF_MEMORY', undefined, { cause: thrown }) : thrown;
+}
 
 export const nativeUsage = (): NativeUsage => native().addon.usage();
 
@@ -138,6 +145,8 @@ function loadAddon(): Addon {
   try {
     return bindings({ bindings: 'dmremap', module_root: root }) as Addon;
   } catch (cause) {
+    const error = nativeError(cause);
+    if (error !== cause) throw error;
     const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     const message = `the native addon cannot be loaded (\`npm run build:native\` builds it): ${why}`;
     throw new DmremapError('ERR_ADDON_MISSING', message, { cause });

@@ -29,12 +29,17 @@ export function openError(
         'another process holds its lock, or a write of an earlier one is still in flight',
       );
     case 'loop':
+      if (errno !== 'EBUSY')
+        return fail('ERR_IO', `whether it is the backing file of a loop device cannot be told: ${errno}`);
       return fail(
         'ERR_DEVICE_BUSY',
         `it is the backing file of ${holder}: write to that, or detach it first`,
       );
     case 'install':
-      return fail('ERR_QUEUE_FULL', 'too many devices are open');
+      if (errno === 'EMFILE') return fail('ERR_QUEUE_FULL', 'too many devices are open (EMFILE)');
+      if (errno === 'EAGAIN') return fail('ERR_QUEUE_FULL', 'no thread could be started for it (EAGAIN)');
+      if (errno === 'ENOMEM') return fail(...byErrno(errno, major, minor));
+      return fail('ERR_IO', `the engine cannot take it: ${errno}`);
     default:
       return fail(...byErrno(errno, major, minor));
   }
@@ -63,6 +68,8 @@ function byErrno(errno: string | undefined, major: number, minor: number): [Erro
     case 'ENOMEDIUM':
     case 'ESTALE':
       return ['ERR_DEVICE_VANISHED', `the device is gone (${errno})`];
+    case 'ENOMEM':
+      return ['ERR_OUT_OF_MEMORY', 'there is not enough memory (ENOMEM)'];
     default:
       return ['ERR_IO', `cannot be opened: ${errno ?? 'unknown error'}`];
   }
