@@ -11,8 +11,8 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** The project once more, with an addon that is built with these flags. */
-function built(name, flags) {
+/** The project once more, with an addon that is built with these flags; also the one whose calls fail, where `faulty`. */
+function built(name, flags, faulty = false) {
   const folder = mkdtempSync(join(tmpdir(), `dmremap-${name}-`));
   folders.push(folder);
   for (const part of ['native', 'lib', 'test', 'dist', 'docs', 'scripts', 'binding.gyp', 'package.json'])
@@ -23,10 +23,14 @@ function built(name, flags) {
   mkdirSync(join(folder, 'build'));
   console.log(`${name}: building with ${flags}`);
   const environment = { CXXFLAGS: flags, LDFLAGS: flags };
-  const status = run(folder, process.execPath, ['scripts/build-native.mjs'], environment);
-  if (status !== 0) throw new Error(`${name}: the build has failed`);
+  for (const options of [[], ...(faulty ? [['--faults', faultyFolder(folder)]] : [])]) {
+    const status = run(folder, process.execPath, ['scripts/build-native.mjs', ...options], environment);
+    if (status !== 0) throw new Error(`${name}: the build has failed`);
+  }
   return folder;
 }
+
+const faultyFolder = (folder) => join(folder, 'build-faulty');
 
 function run(folder, command, arguments_, environment) {
   const options = { cwd: folder, stdio: 'inherit', env: { ...process.env, ...environment } };
@@ -71,9 +75,10 @@ const tools = {
   asan() {
     const flags =
       '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g -O1';
-    const folder = built('asan', flags);
-    const files = ['test/device', 'test/store/workers.test.ts', 'test/store/commit-abort.test.ts'];
-    return vitest(folder, files, {
+    const folder = built('asan', flags, true);
+    const files = ['workers', 'commit-abort'].map((name) => `test/store/${name}.test.ts`);
+    return vitest(folder, ['test/device', 'test/faults/faults.test.ts', ...files], {
+      DMREMAP_FAULTY_ADDON: join(faultyFolder(folder), 'build/Release/dmremap.node'),
       LD_PRELOAD: `${runtime('libasan.so')} ${runtime('libubsan.so')}`,
       ASAN_OPTIONS: `detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=12:halt_on_error=1:log_path=${folder}/report`,
       // A leak of Node's must not change what a child of a test ends with: reports are read, see above.

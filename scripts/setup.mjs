@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildNative, hasLiburing, root } from './lib/native-build.mjs';
+import { buildFaults, buildNative, faultsFolder, hasLiburing, root } from './lib/native-build.mjs';
 import { once } from './lib/steps.mjs';
 import { buildStuck, hasLibfuse, stuckFolder } from './lib/stuck-build.mjs';
 
@@ -27,6 +27,7 @@ if (forTests) {
     { name: 'mount', present: () => anywhere('losetup') },
     { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
     { name: 'libfuse3-dev', present: hasLibfuse },
+    { name: 'strace', present: () => onPath('strace') },
   );
 }
 if (process.argv.includes('--sanitize'))
@@ -86,6 +87,14 @@ once('lib', {
 });
 
 if (forTests) {
+  once('faults', {
+    inputs: ['native', 'binding.gyp', 'package-lock.json', 'scripts/lib/native-build.mjs'],
+    product: `${faultsFolder}/build/Release/dmremap.node`,
+    work: () => {
+      console.error('dmremap setup: building the addon whose calls fail to order');
+      if (buildFaults() !== 0) process.exit(1);
+    },
+  });
   once('stuck', {
     inputs: ['test/stuck/native', 'scripts/lib/stuck-build.mjs'],
     product: `${stuckFolder}/uring_write`,

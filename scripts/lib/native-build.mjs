@@ -1,7 +1,7 @@
 // What the native build needs, and how node-gyp is called. Plain Node: it runs before anything is installed.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -30,16 +30,28 @@ function gypScript() {
   }
 }
 
-/** Builds build/Release/dmremap.node. Returns the exit status. */
-export function buildNative() {
+/** Where the addon is whose calls fail to order (native/faults.h). Beside the packages, as the stamps are. */
+export const faultsFolder = 'node_modules/.cache/dmremap/faulty-addon';
+
+/** The same sources once more, for the tests alone. Returns the exit status. */
+export function buildFaults(folder = join(root, faultsFolder)) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const part of ['native', 'binding.gyp', 'package.json'])
+    symlinkSync(join(root, part), join(folder, part));
+  return buildNative(folder, ['-Dfaults=1']);
+}
+
+/** Builds build/Release/dmremap.node in this folder. Returns the exit status. */
+export function buildNative(folder = root, gypOptions = []) {
   const script = gypScript();
   if (script === undefined) {
     console.error('dmremap: node-gyp is missing: run this through npm');
     return 1;
   }
-  const arguments_ = [script, 'rebuild', '--loglevel=error', ...nodeDirectory()];
+  const arguments_ = [script, 'rebuild', '--loglevel=error', ...nodeDirectory(), '--', ...gypOptions];
   const { status, error } = spawnSync(process.execPath, arguments_, {
-    cwd: root,
+    cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, MAKEFLAGS: process.env.MAKEFLAGS ?? '-j2' },
   });

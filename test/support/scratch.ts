@@ -1,7 +1,7 @@
 // Folders and loop devices for tests. Everything goes when the process does, also when it is killed: a loop device is
 // set to detach with its last close, and the only thing that keeps it is a descriptor of this process.
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,9 +9,13 @@ import { afterAll } from 'vitest';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** A folder on a file system with O_DIRECT, removed after the tests of the file. */
-export function scratchFolder(): string {
-  const folder = firstWithDirect([tmpdir(), join(root, 'build')]);
+/** A folder on a file system with O_DIRECT, removed after the tests of the file. `preferred` is tried first. */
+export function scratchFolder(...preferred: readonly string[]): string {
+  const folder = firstWithDirect([
+    ...preferred.filter((folder) => existsSync(folder)),
+    tmpdir(),
+    join(root, 'build'),
+  ]);
   if (folder === undefined) throw new Error('no folder with O_DIRECT');
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
