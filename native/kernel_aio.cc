@@ -79,10 +79,10 @@ struct KernelAio::Core : public std::enable_shared_from_this<Core> {
   static void* OnThread(void* data) {
     const std::unique_ptr<Share> share(static_cast<Share*>(data));
     if (share->file != nullptr) share->core->SubmitFor(share->file.get());
-    return nullptr;  // With the share goes the core, if this is the last one.
+    return nullptr;  // With the share goes the core, if it is the last one.
   }
 
-  // 0 or an errno. Without a file the thread only gives up its share.
+  // 0 or an errno.
   int StartThread(std::shared_ptr<File> file) {
     auto* share = new Share{shared_from_this(), std::move(file)};
     const int error = StartOwnThread(OnThread, share, kStackBytes);
@@ -194,9 +194,11 @@ KernelAio::~KernelAio() {
   }
   // A context that was never used is let go without waiting for any device.
   if (core_->context == 0 || !core_->used) return;
-  // The loop's share must not be the last. Without a thread to take it, it stays for good: the context then
-  // goes with the process.
-  if (core_->StartThread(nullptr) != 0) new std::shared_ptr<Core>(core_);
+  // The loop's own share must not be the last, so a thread gets that one: of a second share it could be rid
+  // before the loop is of its own. Without a thread it stays for good: the context then goes with the
+  // process.
+  auto* share = new Core::Share{std::move(core_), nullptr};
+  (void)StartOwnThread(Core::OnThread, share, kStackBytes);
 }
 
 int KernelAio::Open(const char** step) {
