@@ -1,13 +1,32 @@
 import { defineConfig } from 'vitest/config';
 
+// What a test touches decides how often it has to run:
+//   pure     memory alone: once. That nothing else is touched is checked (test/support/pure.mjs).
+//   engines  each engine by its name, devices that hang: once. With DMREMAP_ENGINE for the one that it names.
+//   device   devices, on the engine that `auto` takes, or DMREMAP_ENGINE: once for each (.ci/run).
+const pure = [
+  'test/{base,crash,format,recovery}/**/*.test.ts',
+  'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',
+];
+const engines = [
+  'test/{faults,stuck}/**/*.test.ts',
+  'test/device/{contract,engines,probe,walls}.test.ts',
+  'test/cli/doctor*.test.ts',
+];
+const all = ['test/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // A native crash must take one file's process with it, not the run.
     pool: 'forks',
     // Vitest leaves one core free by itself: of two that is half of what there is.
     maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'pure', include: pure, setupFiles: ['test/support/pure.mjs'] } },
+      { extends: true, test: { name: 'engines', include: engines } },
+      { extends: true, test: { name: 'device', include: all, exclude: [...pure, ...engines] } },
+    ],
   },
 });

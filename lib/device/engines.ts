@@ -6,22 +6,31 @@ import { wallOf } from './walls.js';
 
 export type EngineName = 'io_uring' | 'libaio' | 'threads';
 
-/** What an engine can promise beside the contract that all of them keep. */
+/**
+ * What an engine can promise beside the contract that all of them keep. A worker can be terminated, and its process goes on,
+ * while a write is stuck on a block device or on FUSE: that is in the contract.
+ */
 export interface EngineGuarantees {
   /**
-   * Whether a process can end, and a worker be terminated, while a write is stuck on a block device. Where a thread of ours
-   * waits in the kernel, it ends when the device answers (io spec 1.3).
+   * Whether a process can end while a write is stuck on a block device or on FUSE. Where not, it ends when the device
+   * answers: the kernel waits for the thread that writes, or for its own AIO (io spec 1.3). With a write on a frozen file
+   * system, or a flush, no engine's process ends before.
    */
   readonly leavesWhileStuck: boolean;
+  /**
+   * Whether a worker can also be terminated while a write is stuck on a frozen file system, or a flush anywhere. Where not,
+   * the whole process stops until the device answers: Node waits for the worker's thread, and that for the kernel's.
+   */
+  readonly workersAlwaysLeave: boolean;
 }
 
 /** In the order in which they are tried. The numbers are those of EngineKind in native/environment.h. */
 const engines: Readonly<
   Record<EngineName, { readonly kind: number; readonly guarantees: EngineGuarantees }>
 > = {
-  io_uring: { kind: 0, guarantees: { leavesWhileStuck: true } },
-  libaio: { kind: 1, guarantees: { leavesWhileStuck: false } },
-  threads: { kind: 2, guarantees: { leavesWhileStuck: false } },
+  io_uring: { kind: 0, guarantees: { leavesWhileStuck: true, workersAlwaysLeave: false } },
+  libaio: { kind: 1, guarantees: { leavesWhileStuck: false, workersAlwaysLeave: true } },
+  threads: { kind: 2, guarantees: { leavesWhileStuck: false, workersAlwaysLeave: true } },
 };
 
 /** All of them, the best first. */

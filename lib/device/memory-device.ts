@@ -48,7 +48,7 @@ export class MemoryDevice extends EngineDevice {
       path: options.path ?? 'memory',
       kind: 'memory',
       engine: 'memory',
-      guarantees: { leavesWhileStuck: true },
+      guarantees: { leavesWhileStuck: true, workersAlwaysLeave: true },
       sizeBytes: BigInt(this.bytes.length),
       logicalBlockSize,
       physicalBlockSize: logicalBlockSize,

@@ -67,7 +67,8 @@ export function start(
 ): ChildProcess {
   const { stuck = false, ...others } = options;
   const node = stuck ? ['--import', stuckFile, mainFile] : [mainFile];
-  const env = { PATH: process.env.PATH, XDG_STATE_HOME: join(cwd, 'state') };
+  const { PATH, DMREMAP_ENGINE } = process.env;
+  const env = { PATH, DMREMAP_ENGINE, XDG_STATE_HOME: join(cwd, 'state') };
   return spawn(process.execPath, [...node, ...argv], {
     cwd,
     env,

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { engineNames } from '../../lib/device/engines.js';
+import { enginesToTry } from '../../lib/device/engines.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { openDevice } from '../../lib/device/native-device.js';
+import { stuckLoop } from '../stuck/loop.js';
+import { whyNo } from '../stuck/reasons.js';
+import { stuckFile } from '../stuck/stuck-file.js';
 import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
 import { deviceContract } from './contract.js';
 
@@ -17,7 +20,9 @@ deviceContract('a device in memory', async () => {
   return { device, content: () => device.bytes, dispose: async () => void (await device.close()) };
 });
 
-for (const engine of engineNames) {
+const engines = enginesToTry();
+
+for (const engine of engines) {
   deviceContract(`${engine} on a file`, async () => {
     const path = newFile();
     const device = await openDevice(path, { mode: 'write', engine });
@@ -27,7 +32,7 @@ for (const engine of engineNames) {
 
 const noLoop = whyNoLoop();
 describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
-  const rows = engineNames.flatMap((engine) => [512, 4096].map((sectorSize) => ({ engine, sectorSize })));
+  const rows = engines.flatMap((engine) => [512, 4096].map((sectorSize) => ({ engine, sectorSize })));
   for (const { engine, sectorSize } of rows) {
     deviceContract(`${engine} on a loop device with logical blocks of ${sectorSize}`, async () => {
       const loop = loopDevice(newFile(), ['--sector-size', String(sectorSize)]);
@@ -43,3 +48,27 @@ describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
     });
   }
 });
+
+const fuseDevices = [
+  ['a file on FUSE', 'stuckFile', stuckFile],
+  ['a loop device over FUSE', 'stuckLoop', stuckLoop],
+] as const;
+for (const [title, fixture, make] of fuseDevices) {
+  const no = whyNo(fixture);
+  describe.skipIf(no !== undefined)(no ?? 'file systems of processes', () => {
+    for (const engine of engines) {
+      deviceContract(`${engine} on ${title}`, async () => {
+        const disk = await make({ sizeBytes: bytes });
+        const device = await openDevice(disk.path, { mode: 'write', engine });
+        return {
+          device,
+          content: () => disk.medium(),
+          dispose: async () => {
+            await device.close();
+            await disk[Symbol.asyncDispose]();
+          },
+        };
+      });
+    }
+  });
+}

@@ -3,9 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
 import type { Device } from '../../lib/device/device.js';
-import { nativeUsage } from '../../lib/device/native.js';
+import { enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { frozenFile } from './frozen-file.js';
+import { openWhenFree } from './hanging.js';
 import { stuckLoop, throttledLoop } from './loop.js';
 import { type Fixture, whyNo } from './reasons.js';
 import { type StuckFile, stuckFile } from './stuck-file.js';
@@ -15,8 +16,8 @@ const block = (value: number) => Buffer.alloc(4096, value);
 interface Hanging extends AsyncDisposable {
   readonly path: string;
   stall(): Promise<void>;
-  /** Resolves when a write is where only the device can end it. */
-  held(): Promise<unknown>;
+  /** Resolves when the write of this device is where only the medium can end it. */
+  held(device: Device): Promise<unknown>;
   release(): Promise<void>;
   /** Undefined where it cannot be seen past the device. */
   medium(): Buffer | undefined;
@@ -34,10 +35,8 @@ const held = (file: StuckFile): Hanging => ({
   [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
 });
 
-/** The kernel tells of no throttled write: it is held from when it was handed over. */
-async function handedOver(): Promise<void> {
-  while (nativeUsage().inFlight === 0) await nextTurn();
-}
+/** The kernel tells of no throttled write: it is held once what was called after it has been handed over too. */
+const handedOver = (device: Device) => device.read(16_384n, 4096);
 
 const rows: readonly (readonly [string, Fixture, () => Promise<Hanging>])[] = [
   ['a file on FUSE', 'stuckFile', async () => held(await stuckFile())],
@@ -84,7 +83,7 @@ const rows: readonly (readonly [string, Fixture, () => Promise<Hanging>])[] = [
 async function giveUp(hanging: Hanging, device: Device): Promise<OperationError> {
   await hanging.stall();
   const writing = device.write(4096n, block(1));
-  await hanging.held();
+  await hanging.held(device);
   writing.cancel();
   const error = await writing.catch((reason: unknown) => reason);
   if (!(error instanceof OperationError)) throw new Error('the write was not given up');
@@ -94,12 +93,15 @@ async function giveUp(hanging: Hanging, device: Device): Promise<OperationError>
 const expectSecond = (hanging: Hanging, value: number) =>
   expect(hanging.medium()?.subarray(4096, 8192).equals(block(value)) ?? true).toBe(true);
 
-for (const [title, fixture, make] of rows) {
+const engines = enginesToTry();
+const onEach = engines.flatMap((engine) => rows.map((row) => [engine, ...row] as const));
+
+for (const [engine, title, fixture, make] of onEach) {
   const no = whyNo(fixture);
-  describe.skipIf(no !== undefined)(no ?? title, () => {
+  describe.skipIf(no !== undefined)(no ?? `${engine} on ${title}`, () => {
     it('an abort settles as unknown while the write is held, and drains as written when it is released', async () => {
       await using hanging = await make();
-      await using device = await openDevice(hanging.path, { mode: 'write' });
+      await using device = await openDevice(hanging.path, { mode: 'write', engine });
       const error = await giveUp(hanging, device);
       expect(error).toMatchObject({ code: 'ABORT_ERR', outcome: 'unknown' });
       let drained = false;
@@ -118,7 +120,7 @@ for (const [title, fixture, make] of rows) {
 
     it('close leaves the held write behind, and nobody may open the device until it has landed', async () => {
       await using hanging = await make();
-      const device = await openDevice(hanging.path, { mode: 'write' });
+      const device = await openDevice(hanging.path, { mode: 'write', engine });
       const error = await giveUp(hanging, device);
       expect(await device.close({ graceMs: 0 })).toMatchObject({ leftInFlight: 1 });
       await expect(openDevice(hanging.path, { mode: 'write' })).rejects.toMatchObject({
@@ -128,28 +130,17 @@ for (const [title, fixture, make] of rows) {
       await hanging.release();
       expect(await error.drained).toBe('written');
       expectSecond(hanging, 1);
-      await using successor = await openWhenFree(hanging.path);
+      await using successor = await openWhenFree(hanging.path, engine);
       expect(Buffer.from(await successor.read(4096n, 4096)).equals(block(1))).toBe(true);
     });
   });
 }
 
-/** The kernel gives the hold back a moment after the completion. What stays busy ends in the test's own time limit. */
-async function openWhenFree(path: string): Promise<Device> {
-  for (;;) {
-    try {
-      return await openDevice(path, { mode: 'write' });
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'ERR_DEVICE_BUSY' });
-    }
-  }
-}
-
 const noLoop = whyNo('stuckLoop');
-describe.skipIf(noLoop !== undefined)(noLoop ?? 'a stuck loop device', () => {
+describe.skipIf(noLoop !== undefined).each(engines)(noLoop ?? '%s on a stuck loop device', (engine) => {
   it('holds 40 writes at a time, and gives them back in any order', async () => {
     await using disk = await stuckLoop();
-    await using device = await openDevice(disk.path, { mode: 'write', window: 64 });
+    await using device = await openDevice(disk.path, { mode: 'write', window: 64, engine });
     await disk.stall('write');
     const writes = Array.from({ length: 40 }, (_, index) => device.write(BigInt(index * 8192), block(index)));
     const operations = await disk.held(40);
@@ -161,7 +152,7 @@ describe.skipIf(noLoop !== undefined)(noLoop ?? 'a stuck loop device', () => {
 
   it('fails a write with the error of its file, as EIO', async () => {
     await using disk = await stuckLoop();
-    await using device = await openDevice(disk.path, { mode: 'write' });
+    await using device = await openDevice(disk.path, { mode: 'write', engine });
     await disk.fail('EIO', { times: 1, kinds: ['write'] });
     await expect(device.write(0n, block(1))).rejects.toMatchObject({ code: 'ERR_IO', errno: 'EIO' });
     await device.write(0n, block(2));
@@ -170,7 +161,7 @@ describe.skipIf(noLoop !== undefined)(noLoop ?? 'a stuck loop device', () => {
 
   it('holds a flush, which an abort settles too', async () => {
     await using disk = await stuckLoop();
-    await using device = await openDevice(disk.path, { mode: 'write' });
+    await using device = await openDevice(disk.path, { mode: 'write', engine });
     await device.write(0n, block(1), { durable: false });
     await disk.stall('fsync');
     const flush = device.flush();

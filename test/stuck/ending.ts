@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { EngineName } from '../../lib/device/engines.js';
 
 export const ends = [
   'terminate',
@@ -51,6 +52,10 @@ export interface EndingOptions {
   readonly writes: number;
   /** What they consist of. */
   readonly fill: number;
+  /** Default: what `auto` takes. */
+  readonly engine?: EngineName;
+  /** Whether the device tells when it holds a write (default). Where not, a read behind them shows that they are handed over. */
+  readonly tells?: boolean;
 }
 
 export interface Ending {
@@ -75,6 +80,7 @@ export class EndingProcess implements AsyncDisposable {
   readonly #exit: Promise<{ status: number | null; signal: string | null; atMs: number }>;
   readonly #stdout: Promise<string>;
   readonly #stderr: Promise<string>;
+  readonly #terminated: Promise<void>;
   #toldMs = 0;
 
   /** Starts it, and resolves when it is about to do what its step needs: the device may be stalled now. */
@@ -84,9 +90,10 @@ export class EndingProcess implements AsyncDisposable {
     return started;
   }
 
-  private constructor({ path, step, end, writes, fill }: EndingOptions) {
-    const words = [library, path, step, end, String(writes), String(fill)];
-    const child = fork(script, words, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });
+  private constructor({ path, step, end, writes, fill, engine, tells = true }: EndingOptions) {
+    const words = [library, path, step, end, String(writes), String(fill), tells ? 'tells' : 'silent'];
+    const env = { ...process.env, ...(engine === undefined ? {} : { DMREMAP_ENGINE: engine }) };
+    const child = fork(script, words, { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });
     if (child.stdout === null || child.stderr === null) throw new Error('no output');
     this.#child = child;
     this.#end = end;
@@ -98,6 +105,7 @@ export class EndingProcess implements AsyncDisposable {
       signal,
       atMs: performance.now(),
     }));
+    this.#terminated = this.#message('terminated');
   }
 
   /** Resolves when it has said so; rejects with its last words where it ends instead. */
@@ -145,6 +153,11 @@ export class EndingProcess implements AsyncDisposable {
     const disconnected = once(this.#child, 'disconnect');
     this.end();
     await disconnected;
+  }
+
+  /** Resolves when it has terminated its worker, and so lives on for now. For the end `terminate`. */
+  terminated(): Promise<void> {
+    return this.#terminated;
   }
 
   get hasEnded(): boolean {

@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
 import type { Device } from '../../lib/device/device.js';
+import { enginesToTry } from '../../lib/device/engines.js';
 import { nativeUsage } from '../../lib/device/native.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { stuckLoop } from './loop.js';
@@ -57,12 +58,14 @@ const devices = [
   ['a loop device', 'stuckLoop', () => stuckLoop({ sizeBytes })],
 ] as const;
 
-for (const [title, fixture, make] of devices) {
+const onEach = enginesToTry().flatMap((engine) => devices.map((row) => [engine, ...row] as const));
+
+for (const [engine, title, fixture, make] of onEach) {
   const no = whyNo(fixture);
-  describe.skipIf(no !== undefined)(no ?? title, () => {
+  describe.skipIf(no !== undefined)(no ?? `${engine} on ${title}`, () => {
     it.each(rows)('$operations writes, $held of them held: aborts settle without the device', async (row) => {
       await using disk = await make();
-      await using device = await openDevice(disk.path, { mode: 'write', window: row.window });
+      await using device = await openDevice(disk.path, { mode: 'write', engine, window: row.window });
       const writes = await hang(disk, device, row, 1);
       for (const write of writes) write.cancel('enough');
       const errors = await errorsOf(writes);
@@ -88,7 +91,7 @@ for (const [title, fixture, make] of devices) {
       '$operations writes, $held of them held: deadlines do too, counted from the call',
       async (row) => {
         await using disk = await make();
-        await using device = await openDevice(disk.path, { mode: 'write', window: row.window });
+        await using device = await openDevice(disk.path, { mode: 'write', engine, window: row.window });
         await disk.stall('write');
         const writes = Array.from({ length: row.operations }, (_, index) =>
           device.write(offsetOf(index), block(1), { timeoutMs: 800 }),
@@ -111,7 +114,7 @@ for (const [title, fixture, make] of devices) {
       '$operations writes, $held of them held: close returns and says what it has left',
       async (row) => {
         await using disk = await make();
-        const device = await openDevice(disk.path, { mode: 'write', window: row.window });
+        const device = await openDevice(disk.path, { mode: 'write', engine, window: row.window });
         const writes = await hang(disk, device, row, 1);
         const errors = errorsOf(writes);
         expect(await device.close({ graceMs: 20 })).toMatchObject({ leftInFlight: row.held });
@@ -129,8 +132,8 @@ for (const [title, fixture, make] of devices) {
     it('the event loop turns, timers fire and another device works while 1,000 writes hang', async () => {
       await using disk = await make();
       await using other = await make();
-      await using device = await openDevice(disk.path, { mode: 'write', window: 64 });
-      await using free = await openDevice(other.path, { mode: 'write' });
+      await using device = await openDevice(disk.path, { mode: 'write', engine, window: 64 });
+      await using free = await openDevice(other.path, { mode: 'write', engine });
       const row = { operations: 1000, window: 64, held: 64 };
       const writes = await hang(disk, device, row, 1);
       for (let turn = 0; turn < 200; turn++) await nextTurn();
@@ -150,7 +153,7 @@ for (const [title, fixture, make] of devices) {
 
     it('an abort touches no other operation', async () => {
       await using disk = await make();
-      await using device = await openDevice(disk.path, { mode: 'write', window: 32 });
+      await using device = await openDevice(disk.path, { mode: 'write', engine, window: 32 });
       const writes = await hang(disk, device, { operations: 100, window: 32, held: 32 }, 1);
       const aborted = writes.filter((_, index) => index % 3 === 0);
       for (const write of aborted) write.cancel();
@@ -170,7 +173,7 @@ for (const [title, fixture, make] of devices) {
 
     it('a write to the range of a ghost is refused until the ghost has landed, or waits for it', async () => {
       await using disk = await make();
-      await using device = await openDevice(disk.path, { mode: 'write' });
+      await using device = await openDevice(disk.path, { mode: 'write', engine });
       const [ghost] = await hang(disk, device, { operations: 1, window: 8, held: 1 }, 1);
       ghost?.cancel();
       const [error] = await errorsOf(ghost === undefined ? [] : [ghost]);

@@ -1,6 +1,7 @@
 // The store on a spare that hangs: what an aborted commit says of each copy, and what the next commit does (format section
 // 6 rule 8).
 import { describe, expect, it } from 'vitest';
+import { type EngineName, enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import type { CommitError } from '../../lib/store/commit-report.js';
@@ -14,8 +15,8 @@ import { type StuckFile, stuckFile } from './stuck-file.js';
 const sizeBytes = 2 * 1024 * 1024;
 
 /** A spare of sequence 2 with one remap, whose next writes are held. */
-async function stuckStore(disk: StuckFile): Promise<MetadataStore> {
-  const device = await openDevice(disk.path, { mode: 'write' });
+async function stuckStore(disk: StuckFile, engine: EngineName): Promise<MetadataStore> {
+  const device = await openDevice(disk.path, { mode: 'write', engine });
   const store = await MetadataStore.create(device, { mainSectors: 10_000n, now });
   store.table.add(1000);
   await store.commit();
@@ -32,15 +33,20 @@ const copyOf = ({ offset }: { readonly offset: number }) => Math.floor(offset / 
 
 const outcomes = (error: Pick<CommitError, 'copies'>) => error.copies.map(({ outcome }) => outcome);
 
-for (const [title, fixture, make] of [
+const engines = enginesToTry();
+const spares = [
   ['a file on FUSE', 'stuckFile', () => stuckFile({ sizeBytes })],
   ['a loop device', 'stuckLoop', () => stuckLoop({ sizeBytes })],
-] as const) {
+] as const;
+
+for (const [engine, title, fixture, make] of engines.flatMap((engine) =>
+  spares.map((spare) => [engine, ...spare] as const),
+)) {
   const no = whyNo(fixture);
-  describe.skipIf(no !== undefined)(no ?? `a commit on ${title} that hangs`, () => {
+  describe.skipIf(no !== undefined)(no ?? `a commit by ${engine} on ${title} that hangs`, () => {
     it('is given up in its first phase: one copy is unknown, and a reader finds either', async () => {
       await using disk = await make();
-      const store = await stuckStore(disk);
+      const store = await stuckStore(disk, engine);
       store.table.add(2000);
       const committing = store.commit();
       const first = copyOf((await disk.held(1, 'write'))[0] as never);
@@ -64,7 +70,7 @@ for (const [title, fixture, make] of [
 
     it('is given up in its second phase: a reader finds the new table', async () => {
       await using disk = await make();
-      const store = await stuckStore(disk);
+      const store = await stuckStore(disk, engine);
       store.table.add(2000);
       const committing = store.commit();
       await disk.held(1, 'write');
@@ -86,7 +92,7 @@ for (const [title, fixture, make] of [
 
     it('ends by its deadline, and a store that closes meanwhile does not wait for the device', async () => {
       await using disk = await make();
-      const store = await stuckStore(disk);
+      const store = await stuckStore(disk, engine);
       store.table.add(2000);
       expect(await failure(store.commit({ timeoutMs: 30 }))).toMatchObject({
         code: 'ERR_TIMEOUT',
@@ -103,10 +109,10 @@ for (const [title, fixture, make] of [
 
 // On a file alone: on the loop device a durable write waits for what is held, since its flush does.
 const no = whyNo('stuckFile');
-describe.skipIf(no !== undefined)(no ?? 'the next commit', () => {
+describe.skipIf(no !== undefined).each(engines)(no ?? 'the next commit by %s', (engine) => {
   it('leaves the copy of a ghost out, and is durable on the others while that is held', async () => {
     await using disk = await stuckFile({ sizeBytes });
-    const store = await stuckStore(disk);
+    const store = await stuckStore(disk, engine);
     store.table.add(2000);
     const committing = store.commit();
     const ghost = copyOf((await disk.held(1, 'write'))[0] as never);
@@ -133,7 +139,7 @@ describe.skipIf(no !== undefined)(no ?? 'the next commit', () => {
 
   it('is refused while too few other copies are left, unless it may wait', async () => {
     await using disk = await stuckFile({ sizeBytes: 2 * slotBytes });
-    const device = await openDevice(disk.path, { mode: 'write' });
+    const device = await openDevice(disk.path, { mode: 'write', engine });
     const store = await MetadataStore.create(device, { mainSectors: 10_000n, now });
     await disk.stall('write');
     const committing = store.commit();

@@ -3,18 +3,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** proc(5): number, (name), state. A name may hold anything. */
+const statPattern = /^\d+ \((.*)\) (\w) /s;
+const statOf = (pid: number, thread: string) =>
+  statPattern.exec(maybeRead(`/proc/${pid}/task/${thread}/stat`)) ?? [];
+const stateOf = (pid: number, thread: string): string | undefined => statOf(pid, thread)[2];
+
 /** The names of the threads of a process that are in uninterruptible sleep (D) now; undefined where it is gone. */
 export function stuckThreads(pid: number): readonly string[] | undefined {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-      // proc(5): number, (name), state. A name may hold anything.
-      const [, name, state] =
-        /^\d+ \((.*)\) (\w) /s.exec(maybeRead(`/proc/${pid}/task/${thread}/stat`)) ?? [];
-      return name !== undefined && state === 'D' ? [name] : [];
-    });
-  } catch {
-    return undefined;
-  }
+  const threads = threadsOf(pid);
+  if (threads.length === 0) return undefined;
+  return threads.flatMap((thread) => {
+    const [, name, state] = statOf(pid, thread);
+    return name !== undefined && state === 'D' ? [name] : [];
+  });
 }
 
 function maybeRead(path: string): string {
@@ -49,6 +51,23 @@ export async function whenWaitsIn(kernelFunction: string, pid: number, thread?: 
     if (threads.length === 0) return false;
     const waits = threads.some((one) => maybeRead(`/proc/${pid}/task/${one}/stack`).includes(kernelFunction));
     seen = waits ? seen + 1 : 0;
+    if (seen === 2) return true;
+    await sleep(2);
+  }
+}
+
+/**
+ * Resolves when a process is on its way out and the kernel keeps it: to true, or to false where it has gone. One of its
+ * threads waits in do_exit(), or one that no signal reaches is all that is left of it.
+ */
+export async function whenKept(pid: number): Promise<boolean> {
+  for (let seen = 0; ; ) {
+    const threads = threadsOf(pid);
+    if (threads.length === 0) return false;
+    const states = threads.map((one) => stateOf(pid, one));
+    const stacks = threads.map((one) => maybeRead(`/proc/${pid}/task/${one}/stack`));
+    const last = states.includes('D') && stateOf(pid, String(pid)) === 'Z';
+    seen = last || stacks.some((stack) => stack.includes('do_exit')) ? seen + 1 : 0;
     if (seen === 2) return true;
     await sleep(2);
   }
