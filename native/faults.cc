@@ -117,13 +117,18 @@ void Delete(void* memory) {
 
 }  // namespace dmremap::faults
 
-// Ours in this addon alone: it is linked with -Bsymbolic. All other forms of new and delete come down to
-// these two.
+// Ours in this addon alone: it is linked with -Bsymbolic. All forms that it uses, since a sanitizer's runtime
+// has each of its own.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept { return dmremap::faults::New(bytes); }
 void* operator new(size_t bytes) {
-  void* memory = dmremap::faults::New(bytes);
+  void* memory = operator new(bytes, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+void* operator new[](size_t bytes) { return operator new(bytes); }
 
 void operator delete(void* memory) noexcept { dmremap::faults::Delete(memory); }
 void operator delete(void* memory, size_t) noexcept { dmremap::faults::Delete(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { dmremap::faults::Delete(memory); }
+void operator delete[](void* memory) noexcept { dmremap::faults::Delete(memory); }
+void operator delete[](void* memory, size_t) noexcept { dmremap::faults::Delete(memory); }

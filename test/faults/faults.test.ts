@@ -70,7 +70,7 @@ function judged(call: string, errno: string, { said, wrong, failed }: Report): r
 const no = whyNoFaults();
 describe.skipIf(no !== undefined)(no ?? 'where a call fails', () => {
   describe.concurrent.each(engineNames)('%s', (engine) => {
-    it('tells it clearly and truly, loses nothing, and works afterwards', { timeout: 300_000 }, async () => {
+    it('tells it clearly and truly, loses nothing, and works afterwards', { timeout: 900_000 }, async () => {
       const file = zeroFile(join(folder, `${engine}-file`), imageBytes);
       const other = zeroFile(join(folder, `${engine}-other`), imageBytes);
       const loop = whyNoLoop() === undefined ? loopDevice(other) : { path: other, detach: () => {} };
