@@ -26,6 +26,8 @@ if (isMainThread) {
     prepare(options.paths);
     faults.arm(call, nth, errno);
     const report = await patterns[pattern]({ ...options, value });
+    // What a worker has had is given back by threads, some of it after it has gone: those calls count too.
+    if (pattern === 'inWorker' && !options.leave) await differences(before);
     const counts = faults.count();
     report.failed = faults.disarm();
     report.wrong = contradictions(report.claims, value);
