@@ -1,4 +1,4 @@
-// Room: store. Group commit: who shares which commit. One runs at a time; callers that come meanwhile share the next one,
+// Room: store. Group commit: who shares which commit. One has the turn; callers that come meanwhile share the next one,
 // which takes the table as it is when its turn comes, so each is acknowledged by a commit that holds its change. An abort
 // of one of them settles at once and ends the commit only when nobody else waits for it.
 import {
@@ -12,6 +12,7 @@ import { OperationError } from '../base/errors.js';
 import type { Ending } from './commit-abort.js';
 import { CommitError, type CommitReport } from './commit-report.js';
 import type { CommitOptions } from './store-options.js';
+import type { Turn, Turns } from './turns.js';
 
 /** What the queue needs of the store. */
 export interface CommitRunner {
@@ -32,7 +33,7 @@ interface Caller {
   left: AbortRequest | undefined;
 }
 
-interface Group {
+interface Group extends Turn {
   readonly options: CommitOptions;
   readonly callers: Set<Caller>;
   /** Aborted when the last caller has left. */
@@ -46,15 +47,16 @@ interface Group {
 
 export class CommitQueue {
   readonly #runner: CommitRunner;
-  /** The first one is running. */
-  readonly #groups: Group[] = [];
-  #idle: (() => void)[] = [];
+  readonly #turns: Turns;
+  /** The one that callers may join. */
+  #last: Group | undefined;
 
-  constructor(runner: CommitRunner) {
+  constructor(turns: Turns, runner: CommitRunner) {
+    this.#turns = turns;
     this.#runner = runner;
   }
 
-  /** Without a commit under way this one is with the device when the call returns. */
+  /** Where nobody has the turn this commit is with the device when the call returns. */
   commit(options: CommitOptions = {}): Cancellable<CommitReport> {
     return cancellable<CommitReport>(options, ({ resolve, reject }) => {
       const caller: Caller = { resolve, reject, left: undefined };
@@ -63,21 +65,12 @@ export class CommitQueue {
     });
   }
 
-  /** Resolves when no commit is under way or waits. */
-  whenIdle(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#groups.length === 0) resolve();
-      else this.#idle.push(resolve);
-    });
-  }
-
   /** With the last group that waits, if it is of the same kind: what one caller allows holds for nobody else. */
   #join(caller: Caller, options: CommitOptions): Group {
     const { allowUnsafe = false, allowDataInMetadata = false, unsettled = 'reject' } = options;
-    const last = this.#groups.at(-1);
+    const last = this.#last;
     const fits =
       last !== undefined &&
-      !last.started &&
       last.options.allowUnsafe === allowUnsafe &&
       last.options.allowDataInMetadata === allowDataInMetadata &&
       last.options.unsettled === unsettled;
@@ -92,31 +85,34 @@ export class CommitQueue {
       started: false,
       running: undefined,
       endedBy: undefined,
+      start: () => this.#start(group),
+      ended: () => this.#tell(group),
     };
-    this.#groups.push(group);
-    if (this.#groups.length === 1) this.#start(group);
+    this.#last = group;
+    this.#turns.take(group);
     return group;
   }
 
-  #start(group: Group): void {
+  #start(group: Group): Promise<CommitReport> {
     group.started = true;
+    if (this.#last === group) this.#last = undefined;
     const { signal, unlink } = linkSignals(group.controller.signal, ...this.#runner.ending);
     group.running = signal.aborted
       ? Promise.reject(this.#runner.notBegun(abortRequestOf(signal), false))
       : this.#runner.run(group.options, signal);
-    const end = (tell: (caller: Caller) => void) => {
-      unlink();
-      this.#groups.shift();
-      // First, so that nobody who hears of this commit finds the store between two.
-      const next = this.#groups[0];
-      if (next !== undefined) this.#start(next);
-      for (const caller of group.callers) tell(caller);
-      // A turn later: whoever closes the store comes after those whose commit that has ended.
-      if (next === undefined) for (const idle of this.#idle.splice(0)) setImmediate(idle);
-    };
-    group.running.then(
-      (report) => end(({ resolve }) => resolve(report)),
-      (error: unknown) => end((caller) => caller.reject(this.#errorFor(group, caller, error))),
+    group.running.then(unlink, unlink);
+    return group.running;
+  }
+
+  /** Once the commit has ended. */
+  #tell(group: Group): void {
+    (group.running as Promise<CommitReport>).then(
+      (report) => {
+        for (const { resolve } of group.callers) resolve(report);
+      },
+      (error: unknown) => {
+        for (const caller of group.callers) caller.reject(this.#errorFor(group, caller, error));
+      },
     );
   }
 
@@ -127,7 +123,8 @@ export class CommitQueue {
       group.callers.delete(caller);
       caller.reject(this.#runner.notBegun(request, true));
       if (group.callers.size > 0) return;
-      this.#groups.splice(this.#groups.indexOf(group), 1);
+      if (this.#last === group) this.#last = undefined;
+      this.#turns.withdraw(group);
       return;
     }
     // One signal may end several of them: only when all have heard of it is known whether anybody stays.

@@ -43,6 +43,7 @@ import {
   type StoreOptions,
 } from './store-options.js';
 import { type TargetOptions, withTarget } from './target.js';
+import { Turns } from './turns.js';
 
 interface Opened {
   readonly device: Device;
@@ -76,6 +77,7 @@ export class MetadataStore implements AsyncDisposable {
   #lastSequence: bigint;
   /** The sequence of the commit that runs, once it is given out. */
   #underWay: Sequence | undefined;
+  readonly #turns = new Turns();
   readonly #queue: CommitQueue;
   readonly #unclaim: (() => void) | undefined;
   /** Aborted with the store: a commit that is under way then ends too. */
@@ -93,7 +95,7 @@ export class MetadataStore implements AsyncDisposable {
     this.#copyIndex = options.copyIndex ?? 'own';
     this.#unclaim = unclaim;
     this.#lastTimestamp = metadata.header.timestampSeconds;
-    this.#queue = new CommitQueue({
+    this.#queue = new CommitQueue(this.#turns, {
       ending: [this.#closing.signal, device.closed],
       run: (commitOptions, signal) => this.#commit(commitOptions, signal, false),
       notBegun: (ending, anotherIsRunning) =>
@@ -249,7 +251,7 @@ export class MetadataStore implements AsyncDisposable {
 
   async #close(options: { readonly graceMs?: number }): Promise<CloseReport> {
     this.#closing.abort(new AbortRequest('ERR_STORE_CLOSED', undefined));
-    await this.#queue.whenIdle();
+    await this.#turns.whenIdle();
     this.#unclaim?.();
     if (this.#owned) return this.device.close(options);
     return { leftInFlight: this.#ledger.copiesOf('unsettled').length, released: false };
