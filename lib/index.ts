@@ -51,6 +51,7 @@ export { toExamineJson } from './store/examine-json.js';
 export type { Lint, LintId, Severity } from './store/lint.js';
 export { MetadataStore } from './store/metadata-store.js';
 export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';
+export type { ScrubbedCopy, ScrubReport, ScrubState } from './store/scrub-report.js';
 export type {
   CommitOptions,
   CreateStoreOptions,

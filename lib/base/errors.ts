@@ -45,6 +45,7 @@ export const errorCodes = {
   ERR_SEQUENCE_EXHAUSTED: 'the sequence cannot rise any more',
   ERR_SINGLE_COPY: 'only one copy fits, so a crash while it is written could leave none',
   ERR_COMMIT_PARTIAL: 'some copies were written and some were not',
+  ERR_ANOTHER_WRITER: 'somebody else has written to the metadata',
   ERR_DATA_IN_METADATA: 'remapped sectors have their data inside the metadata region',
   ERR_STORE_CLOSED: 'the store is closed',
   ERR_STORE_READ_ONLY: 'the store was opened for reading',

@@ -4,10 +4,12 @@ import { type Geometry, touchesMetadata } from '../format/geometry.js';
 import { signatureOf } from '../format/signatures.js';
 import type { RemapEntry } from '../format/structure.js';
 import { isForeign, looksLikeOurs } from './activation.js';
+import { writableRoles } from './commit-plan.js';
 import type { SlotCopy } from './copies.js';
 import type { Ambiguity, Report } from './examine.js';
+import type { SlotLedger } from './slot-ledger.js';
 import { effectiveEntries } from './table.js';
-import { listOf } from './words.js';
+import { copiesText, listOf } from './words.js';
 
 /** Why a caller has to name the copy, and which there are to name. */
 export function ambiguityText(report: Report): string {
@@ -90,4 +92,18 @@ export function refuseDataInMetadata(entries: readonly RemapEntry[], geometry: G
     'ERR_DATA_IN_METADATA',
     `the data of ${inside.length} remapped sectors lies inside the metadata region (${list.join(', ')}${more})`,
   );
+}
+
+/** Why no commit can be made whatever the caller allows; undefined where one can. */
+export function refusalOf(ledger: SlotLedger, path: string): DmremapError | undefined {
+  if (ledger.hasAnotherWriter) {
+    const foreign = ledger.copiesOf('foreign');
+    const what = foreign.length === 0 ? 'a copy' : copiesText(foreign);
+    return new DmremapError(
+      'ERR_ANOTHER_WRITER',
+      `${path}: somebody else has written ${what}, so nothing is written any more: open it anew and name the copy to go on from`,
+    );
+  }
+  if (ledger.copiesOf(...writableRoles, 'unread', 'unsettled').length > 0) return undefined;
+  return new DmremapError('ERR_IO', `${path}: there is no copy left that can be read`);
 }

@@ -2,7 +2,8 @@
 // walk every state.
 //
 // The order of overwriting, by role:
-//   blank, damaged     nothing can be lost there
+//   blank, damaged,    nothing can be lost there
+//   faded
 //   other              a table that nobody elects or names
 //   elected, named,    all but one copy of each
 //   twin
@@ -15,17 +16,27 @@
 export type SlotRole =
   | 'absent' //  Does not fit.
   | 'unreadable' //  Could be the newest of all: left alone.
+  | 'foreign' //  Somebody else has written it meanwhile: no commit is made any more.
   | 'unsettled' //  An aborted write may still land: left out.
   | 'unread' //  Was written to, nobody knows what it holds: read back before it is used.
   | 'blank'
   | 'damaged'
+  | 'faded' //  Cannot be read any more; what it held is known, and is not the last of its kind.
   | 'other'
   | 'elected' //  A table that the driver or we elect, and not the named one.
   | 'twin' //  Elected, with the named table in other bytes: another sequence, or another timestamp.
   | 'named'; //  The table that the caller opened or named: "old".
 
 /** Roles of the slots that a commit writes. */
-export const writableRoles: readonly SlotRole[] = ['blank', 'damaged', 'other', 'elected', 'twin', 'named'];
+export const writableRoles: readonly SlotRole[] = [
+  'blank',
+  'damaged',
+  'faded',
+  'other',
+  'elected',
+  'twin',
+  'named',
+];
 
 export interface PlanSlot {
   readonly copy: number;
@@ -54,6 +65,7 @@ export function overwriteOrder(slots: readonly PlanSlot[]): PlannedWrite[] {
       case 'blank':
         return 0;
       case 'damaged':
+      case 'faded':
         return 1;
       case 'other':
         return 2;

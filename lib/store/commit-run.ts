@@ -110,7 +110,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
 function piecesFor({ device, ledger, metadata, indexOf, fresh }: CommitJob): (copy: number) => Piece[] {
   const blockBytes = Math.max(updateBlockBytes, device.info.logicalBlockSize);
   // What could not be read may be bad anywhere: only a write of all of it heals it.
-  const unreadable = ledger.copiesOf('unreadable');
+  const unreadable = ledger.copiesOf('unreadable', 'faded');
   const structureBlocksBytes = Math.ceil(structureBytes / blockBytes) * blockBytes;
   const updates = new Map<Metadata, Update>();
   const make = (copy: number): Piece[] => {

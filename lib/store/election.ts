@@ -1,7 +1,7 @@
 // Room: store, pure part. Which copy wins, by the module's rules and by ours, and what makes a win doubtful
 // (format sections 4 and 6). No I/O and no clock, so that a test can draw every disk.
 import { type Sequence, sequence, type UnixSeconds, u64Max, unixSeconds } from '../base/units.js';
-import type { DamagedCopy, ValidCopy } from '../format/codec.js';
+import type { DamagedCopy, DecodedSlot, ValidCopy } from '../format/codec.js';
 import { driverVerdict, isFromFuture } from '../format/driver.js';
 import { type Header, readHeader } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
@@ -121,13 +121,20 @@ const endOfTime = unixSeconds(u64Max);
 export function nextSequenceBase(copies: readonly SlotCopy[]): Sequence {
   let highest = sequence(0);
   for (const { slot } of copies) {
-    if (slot.state === 'absent' || slot.bytes === null) continue;
-    const rejects = driverVerdict(slot, endOfTime);
-    if (rejects !== null && rejects !== 'count' && rejects !== 'health') continue;
-    const { sequenceNumber } = headerOf(slot, slot.bytes);
+    const sealed = sealedHeader(slot);
+    if (sealed === null) continue;
+    const { sequenceNumber } = sealed;
     if (sequenceNumber > highest) highest = sequenceNumber;
   }
   return highest;
+}
+
+/** The header of a copy whose magic, version and checksum hold, valid or not: somebody has meant to write it. */
+export function sealedHeader(slot: DecodedSlot): Header | null {
+  if (slot.state === 'absent' || slot.bytes === null) return null;
+  const rejects = driverVerdict(slot, endOfTime);
+  if (rejects !== null && rejects !== 'count' && rejects !== 'health') return null;
+  return headerOf(slot, slot.bytes);
 }
 
 /** As decoded; of a foreign layout that the module accepts as the module reads it. */

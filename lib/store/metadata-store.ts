@@ -1,13 +1,6 @@
 // Room: store. The metadata of one spare: opened or created explicitly, changed in `table`, made durable by `commit()`.
 // One commit at a time; who comes meanwhile shares the next one.
-import {
-  AbortRequest,
-  abortRequestOf,
-  type Cancellable,
-  cancellableAsync,
-  maxTimeoutMs,
-  neverStarted,
-} from '../base/cancellable.js';
+import { AbortRequest, type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 import {
   clockSeconds,
@@ -22,7 +15,13 @@ import type { CloseReport, Device } from '../device/device.js';
 import { type GeometryName, geometries, touchesMetadata } from '../format/geometry.js';
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
-import { ambiguityText, refuseDataInMetadata, refuseExisting, refuseUnreadable } from './admission.js';
+import {
+  ambiguityText,
+  refusalOf,
+  refuseDataInMetadata,
+  refuseExisting,
+  refuseUnreadable,
+} from './admission.js';
 import { leftAlone, notBegun } from './commit-abort.js';
 import { writableRoles } from './commit-plan.js';
 import { CommitQueue } from './commit-queue.js';
@@ -31,8 +30,11 @@ import { runCommit } from './commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
 import { nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
-import { inspect, inspectForWriting, readSlot } from './inspect.js';
+import { inspect, inspectForWriting } from './inspect.js';
 import { RemapTable } from './remap-table.js';
+import { scrubCopies } from './scrub.js';
+import type { ScrubReport } from './scrub-report.js';
+import { settleSlots } from './settle.js';
 import { SlotLedger } from './slot-ledger.js';
 import {
   type CommitOptions,
@@ -232,17 +234,35 @@ export class MetadataStore implements AsyncDisposable {
    * it to the others; it then reports as `unknown` every copy that may be written, and `drained` how that commit ended.
    *
    * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
-   * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_IO, ERR_DATA_IN_METADATA,
-   * ERR_SEQUENCE_EXHAUSTED, ERR_STORE_READ_ONLY and ERR_STORE_CLOSED, with nothing written. Only an abort that comes
-   * before the call leaves no CommitError but an AbortError.
+   * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_IO, ERR_ANOTHER_WRITER,
+   * ERR_DATA_IN_METADATA, ERR_SEQUENCE_EXHAUSTED, ERR_STORE_READ_ONLY and ERR_STORE_CLOSED, with nothing written. Only an
+   * abort that comes before the call leaves no CommitError but an AbortError.
    */
   commit(options: CommitOptions = {}): Cancellable<CommitReport> {
     return this.#queue.commit(options);
   }
 
   /**
-   * Aborts a commit that is under way, lets go of the device, and closes it if the store opened it. A second call gives the
-   * first one's report.
+   * Reads all copies and holds each against what the store believes is there. Never writes: what it finds damaged, stale or
+   * unreadable is known from then on, and the next `commit()` rewrites it in an order that loses nothing. A copy that
+   * somebody else has written meanwhile is reported, and no commit is made any more (ERR_ANOTHER_WRITER). Never beside a
+   * commit: it waits for its turn, and a commit that is called meanwhile waits for it. An abort changes nothing of what the
+   * store knows. (Format section 6 rules 6 to 9.)
+   *
+   * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_STORE_CLOSED, ERR_DEVICE_CLOSED. What is wrong with a copy, a failed read
+   * included, is in the report.
+   */
+  scrub(options: CancelOptions = {}): Cancellable<ScrubReport> {
+    return cancellableAsync(options, (asked) =>
+      this.#turns.during([asked, this.#closing.signal, this.device.closed], (signal) =>
+        scrubCopies(this.device, this.#ledger, this.#now, signal),
+      ),
+    );
+  }
+
+  /**
+   * Aborts a commit or a scrub that is under way, lets go of the device, and closes it if the store opened it. A second
+   * call gives the first one's report.
    */
   close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
     this.#closed ??= this.#close(options);
@@ -269,7 +289,7 @@ export class MetadataStore implements AsyncDisposable {
       refuseDataInMetadata(entries, geometries[this.#geometry]);
     }
     if (this.#ledger.copiesOf('unsettled', 'unread').length > 0) {
-      await this.#settle(options, signal);
+      await settleSlots(this.device, this.#ledger, this.#now, options.unsettled, signal);
     }
     this.#checkSlots(options);
     if (this.#lastSequence >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
@@ -308,64 +328,11 @@ export class MetadataStore implements AsyncDisposable {
   }
 
   #checkSlots({ allowUnsafe = false }: CommitOptions): void {
+    const refusal = refusalOf(this.#ledger, this.device.info.path);
+    if (refusal !== undefined) throw refusal;
     const known = this.#ledger.copiesOf(...writableRoles).length;
-    if (known === 0) {
-      throw new DmremapError('ERR_IO', `${this.device.info.path}: there is no copy left that can be read`);
-    }
     if (known === 1 && !allowUnsafe) throw new DmremapError('ERR_SINGLE_COPY');
   }
-
-  /**
-   * Brings slots with an unknown content back into the plan: read back once their writes have drained. An undrained one
-   * is left out while two known copies remain.
-   */
-  async #settle({ unsettled = 'reject' }: CommitOptions, signal: AbortSignal): Promise<void> {
-    const ledger = this.#ledger;
-    for (;;) {
-      const unread = ledger.copiesOf('unread');
-      // A failed write can stand in the drive's cache alone: what is read back must outlive a power cut.
-      if (unread.length > 0) await this.device.flush({ signal });
-      const reads = await Promise.all(
-        unread.map(
-          async (copy) => [copy, await readSlot(this.device, ledger.offsetOf(copy), signal)] as const,
-        ),
-      );
-      if (reads.length > 0) {
-        const base = ledger.readBack(new Map(reads), this.#now());
-        if (base > this.#lastSequence) this.#lastSequence = base;
-      }
-      if (ledger.copiesOf('unread').length > 0) continue; // Drained meanwhile.
-      const stuck = ledger.copiesOf('unsettled');
-      const known = ledger.copiesOf(...writableRoles).length;
-      if (stuck.length === 0 || known >= 2) return;
-      if (unsettled === 'reject') {
-        const message = `aborted writes to copies ${stuck.join(' ')} may still land, and only ${known} other can be used`;
-        throw new DmremapError('ERR_RANGE_UNSETTLED', message);
-      }
-      // Whoever waits keeps the process alive; a stuck write that nobody waits for does not.
-      const hold = setInterval(() => {}, maxTimeoutMs);
-      try {
-        await abortable(ledger.whenDrained(), signal);
-      } finally {
-        clearInterval(hold);
-      }
-    }
-  }
-}
-
-/** Waits for `work`, whose result does not matter, or for the abort, whichever comes first. */
-async function abortable(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      signal.addEventListener('abort', done, { once: true });
-      void work.then(done, done);
-    });
-  }
-  if (signal.aborted) throw neverStarted(abortRequestOf(signal));
 }
 
 function targetOptions(

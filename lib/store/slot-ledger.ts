@@ -1,17 +1,18 @@
 // Room: store. What is known of each slot between commits: its role, its bytes, and whether an aborted write may still
 // land there. What was read before that write has drained is no evidence (format section 6 rule 8).
 import type { ByteOffset, UnixSeconds } from '../base/units.js';
-import { decodeSlot } from '../format/codec.js';
-import type { SlotRead } from '../format/damage.js';
+import { type DecodedSlot, decodeSlot } from '../format/codec.js';
 import { driverVerdict } from '../format/driver.js';
 import type { Geometry } from '../format/geometry.js';
+import { viewOf } from '../format/layout.js';
 import type { Metadata } from '../format/metadata.js';
-import { slotBytes } from '../format/structure.js';
+import { checksumOffset, readHeader, slotBytes, structureBytes } from '../format/structure.js';
 import type { Piece } from '../format/update.js';
 import type { PlanSlot, SlotRole } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
 import type { SlotCopy, ValidSlot } from './copies.js';
-import { electDriver, electOurs, nextSequenceBase } from './election.js';
+import { electDriver, electOurs, nextSequenceBase, sealedHeader } from './election.js';
+import { KnownCopies } from './known-copies.js';
 import { sameButIndex, sameTable } from './table.js';
 
 interface LedgerSlot {
@@ -20,7 +21,7 @@ interface LedgerSlot {
   role: SlotRole;
   picked: boolean;
   yields: boolean;
-  /** What the slot holds, where that is known. */
+  /** What the slot holds, or held when it could be read last, where that is known. */
   bytes: Uint8Array | null;
   /** Whether `bytes` are the ledger's to change, and not a report's. */
   own: boolean;
@@ -33,7 +34,11 @@ export class SlotLedger {
   readonly #geometry: Geometry;
   /** Sequences above it were given out by this store. */
   readonly #base: bigint;
+  readonly #known: KnownCopies;
+  /** A copy of the table that the store goes on from, whether or not a slot still holds one. */
+  #reference: Uint8Array | null;
   #contested = false;
+  #anotherWriter = false;
   #waiting: (() => void)[] = [];
 
   /**
@@ -49,6 +54,7 @@ export class SlotLedger {
   ) {
     this.#geometry = geometry;
     this.#base = nextSequenceBase(copies);
+    this.#known = new KnownCopies(copies);
     this.#slots = copies.map(({ copy, offset, slot }) => {
       const bytes = slot.state === 'absent' ? null : slot.bytes;
       return {
@@ -64,6 +70,7 @@ export class SlotLedger {
     });
     this.#assign(copies, named, now);
     for (const slot of this.#slots) if (slot.role === 'named') slot.content = content;
+    this.#reference = this.#slots.find(({ copy }) => copy === named)?.bytes ?? null;
   }
 
   get plan(): readonly PlanSlot[] {
@@ -73,6 +80,11 @@ export class SlotLedger {
   /** Whether an election finds another table than the named one, until a new copy is durable (guarantee B). */
   get isContested(): boolean {
     return this.#contested;
+  }
+
+  /** Whether a copy came to light that this store has neither found when it was opened nor written. */
+  get hasAnotherWriter(): boolean {
+    return this.#anotherWriter;
   }
 
   /** Slots with a role, lowest number first. */
@@ -92,6 +104,10 @@ export class SlotLedger {
 
   roleOf = (copy: number): SlotRole => this.#slots[copy]?.role ?? 'absent';
 
+  /** Whether these bytes are a copy of the table that the store goes on from. */
+  isReference = (bytes: Uint8Array): boolean =>
+    this.#reference !== null && sameButIndex(this.#reference, bytes);
+
   /**
    * After a commit, however it ended: what was written is the table from now on, what may still land is unsettled.
    * @param written what was written to a slot, and what it is a copy of.
@@ -105,6 +121,9 @@ export class SlotLedger {
     const anyNew = copies.some(({ outcome }) => outcome === 'written');
     for (const slot of this.#slots) {
       const after = copies.find(({ copy }) => copy === slot.copy);
+      if (after !== undefined && after.outcome !== 'untouched') {
+        this.#known.add(sealOf(written.piecesOf(slot.copy)[0] as Piece, written.content));
+      }
       if (after?.outcome === 'written') {
         slot.role = 'named';
         slot.content = written.content;
@@ -121,7 +140,10 @@ export class SlotLedger {
     if (anyNew) {
       for (const slot of this.#slots) slot.picked = slot.yields = false;
       const first = this.#named();
-      if (first !== undefined) first.picked = true;
+      if (first !== undefined) {
+        first.picked = true;
+        this.#reference = first.bytes;
+      }
       this.#contested = false;
     }
     return copies.map(({ copy }) => copy).filter((copy) => inFlight && this.roleOf(copy) === 'unsettled');
@@ -141,28 +163,80 @@ export class SlotLedger {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Takes in what was read back, and elects again. Returns the sequence that is to be risen above. */
-  readBack(reads: ReadonlyMap<number, SlotRead>, now: UnixSeconds): bigint {
+  /**
+   * Takes in what was read, and elects again. Only of slots on which nothing is in flight: else it is no evidence. What has
+   * a sequence above all that were given out is somebody else's, and ends the commits: there is nothing to rise above.
+   */
+  takeIn(reads: ReadonlyMap<number, DecodedSlot>, now: UnixSeconds): void {
     const before = this.#slots.find(({ role, picked }) => role === 'named' && picked) ?? this.#named();
-    for (const [copy, read] of reads) {
-      const slot = this.#slots[copy];
-      if (slot === undefined) continue;
-      slot.bytes = read.kind === 'bytes' ? read.bytes : null;
-      slot.own = false;
-      slot.role = roleBefore(decodeSlot(read));
+    for (const slot of this.#slots) {
+      const found = reads.get(slot.copy);
+      if (found !== undefined) this.#hold(slot, found);
     }
-    const copies = this.#slots
-      .filter(({ role }) => role !== 'unsettled' && role !== 'unread')
-      .map(({ copy, offset, bytes }) => {
-        const read: SlotRead = bytes === null ? { kind: 'absent' } : { kind: 'bytes', bytes };
-        return { copy, offset, slot: decodeSlot(read) };
-      });
-    // A copy that this store has written outranks all others. Else the caller's choice stands: an election could
-    // prefer what the caller decided against.
+    const copies = this.#slots.flatMap(({ copy, offset, role, bytes }) =>
+      bytes === null || blindRoles.includes(role)
+        ? []
+        : [{ copy, offset, slot: reads.get(copy) ?? decodeSlot({ kind: 'bytes', bytes }) }],
+    );
     const ours = electOurs(copies);
-    const landed = ours !== null && ours.slot.header.sequenceNumber > this.#base;
-    this.#assign(copies, landed ? ours.copy : (before ?? ours)?.copy, now);
-    return nextSequenceBase(copies);
+    // Of a commit that was aborted, or has failed, and has landed: it outranks all others. Else the caller's choice
+    // stands: an election could prefer what the caller decided against.
+    const landed = ours !== null && this.#outranksReference(ours);
+    if (landed) this.#reference = ours.slot.bytes;
+    const holders = copies.filter(({ slot }) => slot.state === 'valid' && this.isReference(slot.bytes));
+    const holder = landed ? ours : (holders.find(({ copy }) => copy === before?.copy) ?? holders[0]);
+    this.#assign(copies, (holder ?? ours)?.copy, now);
+    // No reader finds what the store goes on from, until a new copy is durable.
+    if (this.#anotherWriter || (this.#reference !== null && holder === undefined)) this.#contested = true;
+    for (const slot of this.#slots) {
+      if (slot.role !== 'unreadable' && slot.role !== 'faded') continue;
+      slot.role = holder !== undefined && this.#heldNothingElse(slot) ? 'faded' : 'unreadable';
+    }
+  }
+
+  /** What one slot holds, seen by itself. */
+  #hold(slot: LedgerSlot, found: DecodedSlot): void {
+    if (found.state === 'absent') return;
+    if (found.bytes === null) {
+      // A write to it went wrong: what it held before is nothing to go by.
+      if (slot.role === 'unread') slot.bytes = null;
+      if (slot.role !== 'foreign') slot.role = 'unreadable';
+      slot.content = null;
+      return;
+    }
+    const asBelieved = slot.bytes !== null && sameStructure(slot.bytes, found.bytes);
+    if (asBelieved ? slot.role === 'foreign' : this.#isForeign(found)) {
+      slot.role = 'foreign';
+      this.#anotherWriter = true;
+    } else {
+      slot.role = roleBefore(found);
+    }
+    if (!asBelieved) slot.content = null;
+    slot.bytes = found.bytes;
+    slot.own = false;
+  }
+
+  /** Somebody else's doing: no damage makes a good checksum, or a layout that others write. */
+  #isForeign(found: DecodedSlot): boolean {
+    if (found.state === 'damaged' && found.damage.fault === 'foreign') return true;
+    const sealed = sealedHeader(found);
+    return sealed !== null && !this.#known.has(sealed);
+  }
+
+  #outranksReference({ slot: { header } }: ValidSlot): boolean {
+    const reference = this.#reference === null ? 0n : readHeader(this.#reference).sequenceNumber;
+    return header.sequenceNumber > this.#base && header.sequenceNumber > reference;
+  }
+
+  /**
+   * Whether a slot that cannot be read held a good copy, or nothing, when it could: then it is not newer than all others
+   * (where another writer has been here no commit is made), and rewriting it loses nothing. A damaged one would have to be
+   * disarmed first, which a bad sector can make impossible.
+   */
+  #heldNothingElse({ bytes }: LedgerSlot): boolean {
+    if (bytes === null) return false;
+    const held = decodeSlot({ kind: 'bytes', bytes });
+    return held.state === 'valid' || (held.state === 'damaged' && held.damage.fault === 'blank');
   }
 
   #named(): LedgerSlot | undefined {
@@ -204,6 +278,18 @@ export class SlotLedger {
     for (const slot of this.#slots) if (slot.role === 'named') slot.picked = slot.copy === named;
   }
 }
+
+/** Nothing that takes part in an election: what these slots hold is not known, or is not ours. */
+const blindRoles: readonly SlotRole[] = ['absent', 'unreadable', 'faded', 'unsettled', 'unread', 'foreign'];
+
+const sameStructure = (a: Uint8Array, b: Uint8Array): boolean =>
+  Buffer.compare(a.subarray(0, structureBytes), b.subarray(0, structureBytes)) === 0;
+
+/** Of a copy that is written in pieces: the first one holds the header. */
+const sealOf = ({ bytes }: Piece, { header }: Metadata) => ({
+  sequenceNumber: header.sequenceNumber,
+  checksum: viewOf(bytes).getUint32(checksumOffset, true),
+});
 
 function roleBefore(slot: SlotCopy['slot']): SlotRole {
   if (slot.state === 'valid') return 'other';

@@ -4,7 +4,8 @@ import { overwriteOrder, type PlanSlot, phasesOf, type SlotRole } from '../../li
 
 // N = the named table, its picked copy   n = another copy of it   T = the same table in other bytes, elected
 // D, d = another elected one   E = one that yields to another   o = a table of nobody
-// - = blank   x = damaged   ! = unreadable   ? = an aborted write may still land   . = does not fit
+// - = blank   x = damaged   ! = unreadable   u = the same, and what it held is known   F = written by somebody else
+// ? = an aborted write may still land   . = does not fit
 const roles: Record<string, [SlotRole, boolean]> = {
   N: ['named', true],
   n: ['named', false],
@@ -16,6 +17,8 @@ const roles: Record<string, [SlotRole, boolean]> = {
   '-': ['blank', false],
   x: ['damaged', false],
   '!': ['unreadable', false],
+  u: ['faded', false],
+  F: ['foreign', false],
   '?': ['unsettled', false],
   '.': ['absent', false],
 };
@@ -43,6 +46,8 @@ describe('the order of overwriting', () => {
     ['E n N D', '1 0 3 2', 'surplus copies go before what is elected'],
     ['D E N', '1 0 2', 'of two that are elected one yields'],
     ['N ! x . .', '2 0', 'what cannot be read is left alone'],
+    ['N u n x -', '4 1 3 2 0', 'but for one whose content is known: nothing is lost with it'],
+    ['N F n . .', '2 0', 'what somebody else has written is left alone'],
     ['N ? n . .', '2 0', 'what may still change is left alone'],
     ['- - - - -', '0 1 2 3 4', 'an empty spare'],
   ])('of %s is %s: %s', (drawn, order) => {
@@ -54,7 +59,7 @@ describe('the order of overwriting', () => {
   });
 
   it('disarms damaged slots, and no others', () => {
-    expect(plan('N x - o d').filter(({ disarm }) => disarm)).toEqual([
+    expect(plan('N x u o d').filter(({ disarm }) => disarm)).toEqual([
       { copy: 1, disarm: true, last: false },
     ]);
   });

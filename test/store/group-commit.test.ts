@@ -106,6 +106,17 @@ describe('group commit', () => {
     expect((await store.commit()).sequence).toBe(9n);
   });
 
+  it('drops it also from between others, which share as before', async () => {
+    const store = await openStore(drawnDevice('7 7 7 7 7'));
+    const first = store.commit();
+    const leaving = store.commit({ allowUnsafe: true });
+    const staying = store.commit();
+    leaving.cancel();
+    await failure(leaving);
+    const reports = await Promise.all([first, staying, store.commit()]);
+    expect(sequences(reports)).toEqual([8n, 9n, 9n]);
+  });
+
   it('lets a caller leave in the middle, at once, while the commit goes on for the other', async () => {
     const device = holding(4);
     const store = await openStore(device);
