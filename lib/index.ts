@@ -59,3 +59,11 @@ export type {
   StoreOptions,
 } from './store/store-options.js';
 export { fromTableJson, type TableJson, toTableJson } from './store/table-json.js';
+export type {
+  AnalysedDevice,
+  Analysis,
+  DeviceErrors,
+  ErrorAnalysisOptions,
+  HotSpot,
+} from './target/error-analysis.js';
+export type { HealthThresholds, HealthVerdict } from './target/health-score.js';
