@@ -66,4 +66,7 @@ export type {
   ErrorAnalysisOptions,
   HotSpot,
 } from './target/error-analysis.js';
+export type { ScanPass, ScanProgress } from './target/health-scan.js';
 export type { HealthThresholds, HealthVerdict } from './target/health-score.js';
+export type { HealthScanOptions, ScanTime } from './target/scan-options.js';
+export { type ScanFailure, ScanReadError, type SectorRange } from './target/scan-subject.js';

@@ -25,7 +25,7 @@ export class ErrorWindow {
     this.#partMs = windowMs / parts;
   }
 
-  /** Moves the window to this time. It never moves back: what comes late counts as of now. */
+  /** Moves the window to this time, which is not before the last one. */
   advance(nowMs: number): void {
     const part = Math.floor(nowMs / this.#partMs);
     for (let clear = Math.max(this.#part + 1, part - parts + 1); clear <= part; clear++) {
@@ -35,7 +35,7 @@ export class ErrorWindow {
       this.#failedSectors[at] = 0;
       this.#goodSectors[at] = 0;
     }
-    if (part > this.#part) this.#part = part;
+    this.#part = part;
   }
 
   addError(kind: 'read' | 'write', sectors: number): void {

@@ -227,6 +227,13 @@ describe('hot spots', () => {
     ]);
   });
 
+  it('are remembered while there are errors in them, and forgotten a window after the last', () => {
+    const analysis = new ErrorAnalysis();
+    for (const days of [0, 0.9, 1.8]) analysis.recordError(error(5000, { atMs: days * day }));
+    expect(analysis.analyse(2.7 * day).hotSpots).toMatchObject([{ errors: 3 }]);
+    expect(analysis.analyse(3 * day).hotSpots).toEqual([]);
+  });
+
   it('one sector further apart they are none', () => {
     const analysis = new ErrorAnalysis({ gapSectors: 100 });
     for (const at of [5000, 5102, 5204]) analysis.recordError(error(at));
