@@ -20,7 +20,13 @@ export interface Cancellable<T> extends Promise<T> {
 /** Why an operation was asked to stop: which error it rejects with. */
 export class AbortRequest {
   constructor(
-    readonly code: 'ABORT_ERR' | 'ERR_TIMEOUT' | 'ERR_DEVICE_CLOSED' | 'ERR_STORE_CLOSED',
+    readonly code:
+      | 'ABORT_ERR'
+      | 'ERR_TIMEOUT'
+      | 'ERR_DEVICE_CLOSED'
+      | 'ERR_STORE_CLOSED'
+      | 'ERR_TARGET_SUSPENDED'
+      | 'ERR_TARGET_DESTROYED',
     readonly cause: unknown,
   ) {}
 }

@@ -60,6 +60,13 @@ export const errorCodes = {
   ERR_SPARE_IN_METADATA: 'the spare sector lies inside the metadata region',
   ERR_SPARE_IN_USE: 'the spare sector is in use',
   ERR_SPARE_EXHAUSTED: 'the spare has no free sector left',
+
+  // The life of a target.
+  ERR_MAIN_MISMATCH: 'this is not the main device that the metadata was made for',
+  ERR_TABLE_UNALIGNED: 'the table maps parts of logical blocks',
+  ERR_TARGET_SUSPENDED: 'the target is suspended',
+  ERR_TARGET_DESTROYED: 'the target is destroyed',
+  ERR_TARGET_DEGRADED: 'the metadata could not be made durable, and no further try is made by itself',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

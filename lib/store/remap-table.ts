@@ -115,6 +115,22 @@ export class RemapTable implements Iterable<RemapEntry> {
   }
 
   /**
+   * Takes the next free place of the spare, for data that is written before its entry is added: nobody else gets it. With a
+   * spacing of 8 it is eight sectors long, and the data of a logical block of 4,096 bytes fits.
+   * @param spare the place to keep from others instead: one that must not be used again.
+   * @throws DmremapError ERR_SPARE_EXHAUSTED.
+   */
+  reserve(spare: Sector = this.#allocate()): Sector {
+    this.#places.reserve(spare);
+    return spare;
+  }
+
+  /** Gives a reserved place back. Where an entry is there by now, it is the entry's alone. */
+  release(spare: Sector): void {
+    this.#places.release(spare);
+  }
+
+  /**
    * Adds a remap.
    * @param original 512-byte sector on main.
    * @returns the entry, with the spare sector that it got.

@@ -12,6 +12,8 @@ export class SparePlaces {
   readonly #sectors = new Set<bigint>();
   /** Sectors over the spacing: places that hold an entry, or a part of the room behind one. */
   readonly #taken = new Set<bigint>();
+  /** Places that nobody gets although no entry is there. */
+  readonly #reserved = new Set<bigint>();
   #next: bigint;
 
   constructor(spareSectors: bigint, geometry: Geometry, spacing: 8 | 1) {
@@ -32,6 +34,16 @@ export class SparePlaces {
     this.#taken.add((spare + this.#spacing - 1n) / this.#spacing);
   }
 
+  /** Keeps the place that begins at `spare` from being handed out, whatever becomes of the entries. */
+  reserve(spare: bigint): void {
+    this.#reserved.add(spare / this.#spacing);
+  }
+
+  release(spare: bigint): void {
+    const place = spare / this.#spacing;
+    if (this.#reserved.delete(place) && place < this.#next) this.#next = place;
+  }
+
   clear(): void {
     this.#sectors.clear();
     this.#taken.clear();
@@ -43,8 +55,8 @@ export class SparePlaces {
     for (; ; this.#next++) {
       const first = sector(this.#next * this.#spacing);
       if (first + this.#spacing > this.#spareSectors) return undefined;
-      if (!this.#taken.has(this.#next) && !touchesMetadata(this.#geometry, first, this.#spacing))
-        return first;
+      if (this.#taken.has(this.#next) || this.#reserved.has(this.#next)) continue;
+      if (!touchesMetadata(this.#geometry, first, this.#spacing)) return first;
     }
   }
 }

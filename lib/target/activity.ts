@@ -1,0 +1,169 @@
+// Room: target. All that exists while a target is active and at no other time: the table and its store, the work on them,
+// and the requests under way. It is made from the disk, and at the end everything in it is aborted and freed.
+import { type AbortRequest, linkSignals } from '../base/cancellable.js';
+import { DmremapError } from '../base/errors.js';
+import { CommitError, type CommitReport, type Finds } from '../store/commit-report.js';
+import type { MetadataStore } from '../store/metadata-store.js';
+import type { InFlight } from './effects.js';
+import type { Medium } from './medium.js';
+import { channels, type Latencies } from './observability.js';
+import type { PendingBlocks } from './pieces.js';
+import { RangeLock } from './range-lock.js';
+import { RemapWork } from './remap-work.js';
+import { type SyncOptions, SyncWork } from './sync-work.js';
+import { TargetIo } from './target-io.js';
+import type { TargetPolicy } from './target-options.js';
+
+/** What outlives it. */
+export interface ActivityParts {
+  readonly main: Medium;
+  readonly spare: Medium;
+  readonly blockSectors: number;
+  readonly policy: TargetPolicy;
+  readonly syncOptions: SyncOptions | undefined;
+  readonly suspects: Set<bigint>;
+  readonly inFlight: InFlight;
+  readonly latencies: Latencies;
+  /** For the messages of the diagnostics channels. */
+  readonly target: object;
+}
+
+/** What was going on when a target left `active`. */
+export interface ActivityEnd {
+  /** Requests of callers that were aborted. */
+  readonly aborted: number;
+  /** What a reader finds on the disk, where a commit was aborted. */
+  readonly finds: Finds | undefined;
+}
+
+export class Activity {
+  readonly store: MetadataStore;
+  readonly sync: SyncWork;
+  readonly io: TargetIo;
+  readonly pending: PendingBlocks = new Map();
+  readonly #parts: ActivityParts;
+  readonly #life = new AbortController();
+  /** Of the metadata: the sync work and the scrub have it in turn. */
+  readonly #metadataLock = new RangeLock();
+  readonly #requests = new Set<Promise<unknown>>();
+  #finds: Finds | undefined;
+
+  constructor(store: MetadataStore, parts: ActivityParts) {
+    this.store = store;
+    this.#parts = parts;
+    const { main, spare, blockSectors, policy, suspects } = parts;
+    const { table } = store;
+    this.sync = new SyncWork(
+      {
+        isActive: () => !this.signal.aborted,
+        lock: (signal) => this.lockMetadata(signal),
+        commit: (options) => this.#commit(options),
+        pause,
+      },
+      parts.syncOptions,
+    );
+    const remap = new RemapWork({ table, spare, blockSectors, pending: this.pending, sync: this.sync });
+    const lock = new RangeLock();
+    const { pending } = this;
+    this.io = new TargetIo({ table, main, spare, blockSectors, pending, lock, remap, policy, suspects });
+  }
+
+  /** Aborted when the target leaves `active`. */
+  get signal(): AbortSignal {
+    return this.#life.signal;
+  }
+
+  get requests(): number {
+    return this.#requests.size;
+  }
+
+  lockMetadata(signal: AbortSignal): Promise<() => void> {
+    return this.#metadataLock.acquire(0n, 1n, true, signal);
+  }
+
+  /** A request of a caller, under a signal that ends with the activity too. */
+  async request<T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal: either, unlink } = linkSignals(signal, this.signal);
+    const running = run(either);
+    this.#requests.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#requests.delete(running);
+      unlink();
+    }
+  }
+
+  /** Aborts everything, and resolves when it has settled: an abort waits for no device. */
+  async end(request: AbortRequest): Promise<ActivityEnd> {
+    const aborted = this.#requests.size;
+    this.#life.abort(request);
+    this.sync.withdraw(request);
+    await Promise.allSettled(this.#requests);
+    await this.store.close();
+    this.pending.clear();
+    return { aborted, finds: this.#finds };
+  }
+
+  async #commit(options: { timeoutMs: number; signal: AbortSignal; attempt: number }): Promise<void> {
+    const { timeoutMs, signal, attempt } = options;
+    const { latencies, target, inFlight } = this.#parts;
+    const startedAt = performance.now();
+    // What is in the table now is what this commit makes durable.
+    const committing = [...this.pending];
+    const durable = () => {
+      for (const [original, block] of committing) {
+        if (this.pending.get(original) === block) this.pending.delete(original);
+      }
+    };
+    try {
+      await channels.commit.tracePromise(
+        () => this.store.commit({ timeoutMs, signal }) as Promise<CommitReport>,
+        { target, attempt },
+      );
+      durable();
+    } catch (error) {
+      if (error instanceof CommitError) {
+        inFlight.note(error);
+        if (signal.aborted) this.#finds = error.finds;
+        // Too few copies, but the one that every reader takes.
+        if (error.finds === 'new') durable();
+      }
+      throw error;
+    } finally {
+      latencies.record('commit', startedAt);
+    }
+  }
+}
+
+/**
+ * How many sectors cannot be told apart by these devices, and whether the table keeps to that.
+ * @throws DmremapError ERR_TABLE_UNALIGNED.
+ */
+export function checkBlocks(store: MetadataStore, blockSectors: number): void {
+  if (blockSectors === 1) return;
+  const block = BigInt(blockSectors);
+  for (const { originalSector } of store.table) {
+    const first = originalSector - (originalSector % block);
+    const place = store.table.lookup(first);
+    for (let at = 0n; at < block; at++) {
+      const there = store.table.lookup(first + at);
+      if (place !== undefined && place % block === 0n && there === place + at) continue;
+      const message = `sector ${originalSector} is remapped without the other sectors of its ${blockSectors * 512}-byte block`;
+      throw new DmremapError('ERR_TABLE_UNALIGNED', message);
+    }
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+  });
+}

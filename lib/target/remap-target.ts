@@ -1,0 +1,411 @@
+// Room: target. A main and a spare device, the table between them and the work that keeps it durable: what the kernel's
+// dm-remap target is, in user space. Its life is in docs/lifecycle.md, with the kernel counterpart of each step.
+import { AbortRequest, type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
+import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+import { type Sector, sectorsIn } from '../base/units.js';
+import type { CloseReport, Device } from '../device/device.js';
+import { openDevice } from '../device/native-device.js';
+import type { RemapEntry } from '../format/structure.js';
+import { MetadataStore } from '../store/metadata-store.js';
+import type { StoreOptions } from '../store/store-options.js';
+import { Activity, checkBlocks } from './activity.js';
+import { InFlight, neverDone, throwIfAborted } from './effects.js';
+import { Medium, sectorBytes } from './medium.js';
+import { channels, Latencies, type TimedOperation } from './observability.js';
+import { register, unregister } from './registry.js';
+import { type CreateTargetOptions, checkTargetOptions, type OpenTargetOptions } from './target-options.js';
+import type { Counters, DestroyReport, SuspendReport, TargetStatus } from './target-report.js';
+import { edges, refusals, type TargetState } from './target-state.js';
+
+/** The longest request, in sectors: 16 MiB. */
+export const maxRequestSectors = 32_768;
+
+interface Side {
+  readonly device: Device;
+  readonly owned: boolean;
+}
+
+export class RemapTarget implements AsyncDisposable {
+  readonly #main: Side;
+  readonly #spare: Side;
+  readonly #options: OpenTargetOptions | CreateTargetOptions;
+  readonly #blockSectors: number;
+  readonly #mainSectors: Sector;
+  readonly #inFlight = new InFlight();
+  readonly #latencies = new Latencies();
+  readonly #suspects = new Set<bigint>();
+  readonly #mediums: { readonly main: Medium; readonly spare: Medium };
+  readonly #counters: Counters = { reads: 0, writes: 0, readErrors: 0, writeErrors: 0, aborts: 0 };
+  #state: TargetState = 'suspended';
+  #activity: Activity | undefined;
+  #suspending: Promise<SuspendReport> | undefined;
+  #resuming: Cancellable<void> | undefined;
+  #destroying: Promise<DestroyReport> | undefined;
+  #last: SuspendReport = { aborted: 0, finds: undefined, leftInFlight: 0 };
+
+  private constructor(main: Side, spare: Side, options: OpenTargetOptions | CreateTargetOptions) {
+    this.#main = main;
+    this.#spare = spare;
+    this.#options = options;
+    this.#mainSectors = sectorsIn(main.device.info.sizeBytes);
+    this.#blockSectors =
+      Math.max(main.device.info.logicalBlockSize, spare.device.info.logicalBlockSize) / sectorBytes;
+    const listener = {
+      failed: ({ kind }: { kind: 'read' | 'write' }) => {
+        this.#counters[kind === 'read' ? 'readErrors' : 'writeErrors']++;
+      },
+      succeeded: () => {},
+    };
+    const medium = (name: 'main' | 'spare', { device }: Side) =>
+      new Medium(name, device, this.#blockSectors, listener, this.#inFlight);
+    this.#mediums = { main: medium('main', main), spare: medium('spare', spare) };
+  }
+
+  /**
+   * Opens a target whose metadata is on the spare already, and activates it.
+   *
+   * Rejections: those of `openDevice` and of `MetadataStore.open` for writing; ERR_MAIN_MISMATCH where main has not the
+   * size that the metadata was made for; ERR_TABLE_UNALIGNED where the table maps parts of logical blocks.
+   */
+  static open(options: OpenTargetOptions): Cancellable<RemapTarget> {
+    return RemapTarget.#assemble(options, (target, signal) => target.#activate(signal));
+  }
+
+  /**
+   * Writes empty metadata to the spare, and activates the target.
+   *
+   * Rejections: those of `openDevice` and of `MetadataStore.create`.
+   */
+  static create(options: CreateTargetOptions): Cancellable<RemapTarget> {
+    return RemapTarget.#assemble(options, async (target, signal) => {
+      const { force, allowDataInMetadata } = options;
+      const store = await MetadataStore.create(target.#spare.device, {
+        ...target.#storeOptions(signal),
+        mainSectors: target.#mainSectors,
+        force,
+        allowDataInMetadata,
+      });
+      await store.close();
+      await target.#activate(signal);
+    });
+  }
+
+  static #assemble(
+    options: OpenTargetOptions | CreateTargetOptions,
+    activate: (target: RemapTarget, signal: AbortSignal) => Promise<void>,
+  ): Cancellable<RemapTarget> {
+    return cancellableAsync(options, async (signal) => {
+      checkTargetOptions(options);
+      const { direct, window, engine } = options;
+      const opened: Device[] = [];
+      const side = async (target: string | Device): Promise<Side> => {
+        if (typeof target !== 'string') return { device: target, owned: false };
+        const device = await openDevice(target, { mode: 'write', direct, window, engine, signal });
+        opened.push(device);
+        return { device, owned: true };
+      };
+      try {
+        const main = await side(options.main);
+        const target = new RemapTarget(main, await side(options.spare), options);
+        await activate(target, signal);
+        register(target);
+        return target;
+      } catch (error) {
+        for (const device of opened) await device.close(signal.aborted ? { graceMs: 5 } : {});
+        throw error;
+      }
+    });
+  }
+
+  get state(): TargetState {
+    return this.#state;
+  }
+
+  /** The remaps in force, in the order of the disk. Empty where the target is not active: the entries are freed then. */
+  entries(): readonly RemapEntry[] {
+    return this.#activity === undefined ? [] : [...this.#activity.store.table];
+  }
+
+  status(): TargetStatus {
+    const activity = this.#state === 'active' ? this.#activity : undefined;
+    return {
+      state: this.#state,
+      main: this.#main.device.info.path,
+      spare: this.#spare.device.info.path,
+      mainSectors: this.#mainSectors,
+      blockSectors: this.#blockSectors,
+      sequence: activity?.store.sequence,
+      remaps: activity?.store.table.size ?? 0,
+      pendingBlocks: activity?.pending.size ?? 0,
+      sync: activity?.sync.status,
+      requests: activity?.requests ?? 0,
+      inFlight: this.#inFlight.size,
+      counters: { ...this.#counters },
+      latency: this.#latencies.summary(),
+    };
+  }
+
+  /**
+   * Reads `count` sectors of 512 bytes from `sector` on, each from where the table says.
+   *
+   * Rejections: TargetError with ERR_IO, whose `sectors` are exactly the blocks that cannot be read and whose `bytes` are the
+   * others; ABORT_ERR, ERR_TIMEOUT, ERR_TARGET_SUSPENDED, ERR_TARGET_DESTROYED and the errors of a device;
+   * ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE (1 to 32,768 sectors, on main) and ERR_UNALIGNED for wrong arguments.
+   */
+  read(sector: bigint | number, count: number, options?: CancelOptions): Cancellable<Uint8Array> {
+    return this.#operation('read', options, async (activity, signal) => {
+      const first = this.#checkRange(sector, count);
+      this.#counters.reads++;
+      return activity.io.read(first, count, signal);
+    });
+  }
+
+  /**
+   * Writes whole sectors, each to where the table says. A block of main that cannot be written is moved to the spare, and
+   * the write is acknowledged when that is durable too. Durable by default; with `durable: false` what goes to main, or to a
+   * block that is remapped already, is after the next `flush()`.
+   *
+   * Rejections: those of `read`, with `outcome` and `drained`; ERR_TABLE_FULL and ERR_SPARE_EXHAUSTED where a block that
+   * fails cannot be remapped; ERR_TARGET_DEGRADED where the table cannot be made durable; ERR_RANGE_UNSETTLED where an
+   * aborted write to the same sectors may still land and `unsettled` is not `wait`.
+   */
+  write(
+    sector: bigint | number,
+    bytes: Uint8Array,
+    options: CancelOptions & {
+      readonly durable?: boolean | undefined;
+      readonly unsettled?: 'reject' | 'wait' | undefined;
+    } = {},
+  ): Cancellable<void> {
+    // At the call: what the caller does with the array afterwards does not matter.
+    const own = bytes instanceof Uint8Array ? Uint8Array.from(bytes) : undefined;
+    return this.#operation('write', options, async (activity, signal) => {
+      if (own === undefined) throw argumentError('ERR_INVALID_ARG_TYPE', 'bytes must be a Uint8Array');
+      const first = this.#checkRange(sector, own.length / sectorBytes);
+      this.#counters.writes++;
+      const { durable = true, unsettled } = options;
+      await activity.io.write(first, own, { durable, unsettled }, signal);
+    });
+  }
+
+  /** Makes durable what was written, and told as written, before the call. Rejections: those of `read`. */
+  flush(options?: CancelOptions): Cancellable<void> {
+    return this.#operation(undefined, options, async (_, signal) => {
+      const { main, spare } = this.#mediums;
+      await Promise.all([main, spare].map(({ device }) => device.flush({ signal })));
+    });
+  }
+
+  /**
+   * Moves the block of main that `sector` is in to the spare, as it is, and resolves when that is durable.
+   * Rejections: those of `write`; ERR_ORIGINAL_MAPPED; ERR_IO where the block cannot be read.
+   */
+  remap(sector: bigint | number, options?: CancelOptions): Cancellable<void> {
+    return this.#operation('remap', options, async (activity, signal) => {
+      const at = BigInt(sector);
+      const first = this.#checkRange(at - (at % BigInt(this.#blockSectors)), this.#blockSectors);
+      await activity.io.move(first, signal);
+    });
+  }
+
+  /**
+   * Resolves when what was changed in the table before the call is durable. A degraded target tries again.
+   * Rejections: ERR_TARGET_DEGRADED, whose cause says why; ABORT_ERR, ERR_TIMEOUT, ERR_TARGET_SUSPENDED, ERR_TARGET_DESTROYED.
+   */
+  sync(options?: CancelOptions): Cancellable<void> {
+    return this.#operation(undefined, options, (activity, signal) => activity.sync.whenClean(signal));
+  }
+
+  /**
+   * Stops everything, whatever the devices do: refuses new work, aborts the requests and the commit under way, withdraws what
+   * waits, and frees the entries. Both devices stay open, and held. Never rejects; where the target is not active it reports
+   * the last time.
+   */
+  presuspend(): Promise<SuspendReport> {
+    return this.#leave(new AbortRequest('ERR_TARGET_SUSPENDED', undefined));
+  }
+
+  /**
+   * Activates the target again, with the table that is on the disk, after everything that was in flight has drained.
+   *
+   * Rejections: ERR_RANGE_UNSETTLED where something is still in flight and `unsettled` is not `wait`; those of `open`;
+   * ERR_TARGET_DESTROYED. The target stays suspended then.
+   */
+  resume(
+    options: CancelOptions & { readonly unsettled?: 'reject' | 'wait' | undefined } = {},
+  ): Cancellable<void> {
+    if (this.#resuming !== undefined) return this.#resuming;
+    const resuming = cancellableAsync(options, async (signal) => {
+      if (this.#destroying !== undefined) throw neverDone('ERR_TARGET_DESTROYED');
+      await this.#suspending;
+      if (this.#state === 'active') return;
+      if (this.#inFlight.size > 0) {
+        if (options.unsettled !== 'wait') {
+          const message = `${this.#inFlight.size} operations from before may still land`;
+          throw new DmremapError('ERR_RANGE_UNSETTLED', message);
+        }
+        await this.#inFlight.drained(signal);
+        throwIfAborted(signal);
+      }
+      await this.#activate(signal);
+    });
+    this.#resuming = resuming;
+    const over = () => {
+      if (this.#resuming === resuming) this.#resuming = undefined;
+    };
+    resuming.then(over, over);
+    return resuming;
+  }
+
+  /**
+   * Ends the target, from any state and at any moment: as `presuspend`, then closes both devices, for each of which it waits
+   * `graceMs` (default 1,000) at the most. Never rejects but for a wrong argument; a second call gives the first one's report.
+   */
+  destroy(options: { readonly graceMs?: number | undefined } = {}): Promise<DestroyReport> {
+    const { graceMs = 1000 } = options;
+    if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs < 2 ** 31)) {
+      return Promise.reject(argumentError('ERR_OUT_OF_RANGE', 'graceMs must be between 0 and 2^31 - 1'));
+    }
+    this.#destroying ??= this.#destroy(graceMs);
+    return this.#destroying;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.destroy();
+  }
+
+  // --- Edges
+
+  /** suspended -> active */
+  async #activate(signal: AbortSignal): Promise<void> {
+    const store = await MetadataStore.open(this.#spare.device, {
+      ...this.#storeOptions(signal),
+      mode: 'write',
+    });
+    try {
+      checkBlocks(store, this.#blockSectors);
+      const { mainSectors } = store.table;
+      if (mainSectors !== this.#mainSectors) {
+        const message = `the metadata was made for a main device of ${mainSectors} sectors, and ${this.#main.device.info.path} has ${this.#mainSectors}`;
+        throw new DmremapError('ERR_MAIN_MISMATCH', message);
+      }
+      throwIfAborted(signal);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    this.#activity = new Activity(store, {
+      ...this.#mediums,
+      blockSectors: this.#blockSectors,
+      policy: {
+        onReadError: this.#options.onReadError ?? 'report',
+        onWriteError: this.#options.onWriteError ?? 'remap',
+      },
+      syncOptions: this.#options.sync,
+      suspects: this.#suspects,
+      inFlight: this.#inFlight,
+      latencies: this.#latencies,
+      target: this,
+    });
+    this.#enter('active');
+  }
+
+  /** active -> suspending -> suspended */
+  async #leave(request: AbortRequest): Promise<SuspendReport> {
+    if (this.#resuming !== undefined) {
+      this.#resuming.cancel();
+      await this.#resuming.catch(() => {});
+    }
+    const activity = this.#activity;
+    if (this.#state !== 'active' || activity === undefined) return this.#suspending ?? this.#last;
+    const startedAt = performance.now();
+    this.#enter('suspending');
+    this.#suspending = activity.end(request).then(({ aborted, finds }) => {
+      this.#activity = undefined;
+      this.#last = { aborted, finds, leftInFlight: this.#inFlight.size };
+      this.#latencies.record('presuspend', startedAt);
+      this.#enter('suspended');
+      this.#suspending = undefined;
+      return this.#last;
+    });
+    return this.#suspending;
+  }
+
+  /** suspended -> destroyed */
+  async #destroy(graceMs: number): Promise<DestroyReport> {
+    const left = await this.#leave(new AbortRequest('ERR_TARGET_DESTROYED', undefined));
+    const closed = await Promise.all(
+      [this.#main, this.#spare].filter(({ owned }) => owned).map(({ device }) => device.close({ graceMs })),
+    );
+    this.#enter('destroyed');
+    unregister(this);
+    const released = closed.every((report: CloseReport) => report.released);
+    return { ...left, leftInFlight: this.#inFlight.size, released };
+  }
+
+  #enter(to: TargetState): void {
+    const from = this.#state;
+    if (!edges[from].includes(to)) throw new Error(`a target cannot go from ${from} to ${to}`);
+    this.#state = to;
+    channels.state.publish({ target: this, from, to });
+  }
+
+  // --- Requests
+
+  #operation<T>(
+    name: TimedOperation | undefined,
+    options: CancelOptions | undefined,
+    run: (activity: Activity, signal: AbortSignal) => Promise<T>,
+  ): Cancellable<T> {
+    return cancellableAsync(options, async (signal) => {
+      const activity = this.#activity;
+      if (this.#destroying !== undefined) throw neverDone('ERR_TARGET_DESTROYED');
+      if (this.#state !== 'active') throw neverDone(refusals[this.#state]);
+      const startedAt = performance.now();
+      let abortedAt: number | undefined;
+      try {
+        const result = await (activity as Activity).request(signal, (either) => {
+          either.addEventListener('abort', () => (abortedAt = performance.now()), { once: true });
+          return run(activity as Activity, either);
+        });
+        if (name !== undefined) this.#latencies.record(name, startedAt);
+        return result;
+      } catch (error) {
+        if (abortedAt !== undefined) this.#cancelled(name, abortedAt, error);
+        throw error;
+      }
+    });
+  }
+
+  #cancelled(operation: TimedOperation | undefined, abortedAt: number, error: unknown): void {
+    this.#counters.aborts++;
+    this.#latencies.record('cancel', abortedAt);
+    if (!(error instanceof OperationError)) return;
+    const { code, outcome } = error;
+    channels.cancel.publish({ target: this, operation, code, outcome });
+  }
+
+  #checkRange(sector: bigint | number, count: number): bigint {
+    if (typeof sector !== 'bigint' && !Number.isSafeInteger(sector)) {
+      throw argumentError('ERR_INVALID_ARG_TYPE', 'sector must be a bigint or a whole number');
+    }
+    const first = BigInt(sector);
+    if (!Number.isInteger(count) || count < 1 || count > maxRequestSectors) {
+      throw argumentError('ERR_OUT_OF_RANGE', `a request is 1 to ${maxRequestSectors} whole sectors`);
+    }
+    if (first < 0n || first + BigInt(count) > this.#mainSectors) {
+      throw argumentError('ERR_OUT_OF_RANGE', `${count} sectors from ${first} do not lie on main`);
+    }
+    if (count % this.#blockSectors !== 0 || first % BigInt(this.#blockSectors) !== 0n) {
+      const message = `requests begin and end at multiples of ${this.#blockSectors} sectors`;
+      throw argumentError('ERR_UNALIGNED', message);
+    }
+    return first;
+  }
+
+  #storeOptions(signal: AbortSignal): StoreOptions {
+    const { geometry, now, copyIndex } = this.#options;
+    const { copy, allowUnreadable } = this.#options as OpenTargetOptions;
+    return { geometry, now, copyIndex, signal, ...{ copy, allowUnreadable } };
+  }
+}
