@@ -51,8 +51,9 @@ export class Activity {
   constructor(store: MetadataStore, parts: ActivityParts) {
     this.store = store;
     this.#parts = parts;
-    const { main, spare, blockSectors, policy, suspects } = parts;
+    const { main, spare, blockSectors, policy, suspects, target } = parts;
     const { table } = store;
+    const { pending } = this;
     this.sync = new SyncWork(
       {
         isActive: () => !this.signal.aborted,
@@ -62,9 +63,9 @@ export class Activity {
       },
       parts.syncOptions,
     );
-    const remap = new RemapWork({ table, spare, blockSectors, pending: this.pending, sync: this.sync });
+    const { sync } = this;
+    const remap = new RemapWork({ table, spare, blockSectors, pending, sync, target });
     const lock = new RangeLock();
-    const { pending } = this;
     this.io = new TargetIo({ table, main, spare, blockSectors, pending, lock, remap, policy, suspects });
   }
 

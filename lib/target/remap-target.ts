@@ -97,6 +97,9 @@ export class RemapTarget implements AsyncDisposable {
     return cancellableAsync(options, async (signal) => {
       checkTargetOptions(options);
       const { direct, window, engine } = options;
+      if (options.main === options.spare) {
+        throw argumentError('ERR_INVALID_ARG_VALUE', 'main and spare must not be the same');
+      }
       const opened: Device[] = [];
       const side = async (target: string | Device): Promise<Side> => {
         if (typeof target !== 'string') return { device: target, owned: false };
@@ -177,12 +180,14 @@ export class RemapTarget implements AsyncDisposable {
       readonly unsettled?: 'reject' | 'wait' | undefined;
     } = {},
   ): Cancellable<void> {
-    // At the call: what the caller does with the array afterwards does not matter.
-    const own = bytes instanceof Uint8Array ? Uint8Array.from(bytes) : undefined;
     return this.#operation('write', options, async (activity, signal) => {
-      if (own === undefined) throw argumentError('ERR_INVALID_ARG_TYPE', 'bytes must be a Uint8Array');
-      const first = this.#checkRange(sector, own.length / sectorBytes);
+      if (!(bytes instanceof Uint8Array)) {
+        throw argumentError('ERR_INVALID_ARG_TYPE', 'bytes must be a Uint8Array');
+      }
+      const first = this.#checkRange(sector, bytes.length / sectorBytes);
       this.#counters.writes++;
+      // Still at the call: what the caller does with the array afterwards does not matter.
+      const own = Uint8Array.from(bytes);
       const { durable = true, unsettled } = options;
       await activity.io.write(first, own, { durable, unsettled }, signal);
     });

@@ -3,10 +3,12 @@
 // table, and a place on the spare that is free.
 import { DmremapError, OperationError } from '../base/errors.js';
 import { type Sector, sector, unixNanoseconds } from '../base/units.js';
+import type { WriteOptions } from '../device/device.js';
 import { remapEntry } from '../format/metadata.js';
 import type { RemapTable } from '../store/remap-table.js';
-import { allOf, Effects, throwIfAborted } from './effects.js';
+import { Effects, throwIfAborted } from './effects.js';
 import { type Medium, sectorBytes } from './medium.js';
+import { channels } from './observability.js';
 import type { PendingBlocks } from './pieces.js';
 import type { SyncWork } from './sync-work.js';
 
@@ -30,6 +32,8 @@ export interface RemapWorkParts {
   readonly blockSectors: number;
   readonly pending: PendingBlocks;
   readonly sync: SyncWork;
+  /** For the messages of the diagnostics channel. */
+  readonly target: object;
 }
 
 export class RemapWork {
@@ -44,7 +48,13 @@ export class RemapWork {
    * Rejections: ERR_TABLE_FULL, ERR_SPARE_EXHAUSTED, ERR_IO where no place could be written, ERR_TARGET_DEGRADED, and what
    * `signal` asks for.
    */
-  async place(blocks: readonly Block[], effects: Effects, signal: AbortSignal): Promise<void> {
+  place(blocks: readonly Block[], effects: Effects, signal: AbortSignal): Promise<void> {
+    const { target } = this.#parts;
+    const sectors = blocks.map(({ original }) => original);
+    return channels.remap.tracePromise(() => this.#place(blocks, effects, signal), { target, sectors });
+  }
+
+  async #place(blocks: readonly Block[], effects: Effects, signal: AbortSignal): Promise<void> {
     const { table, sync } = this.#parts;
     this.#checkRoom(blocks);
     const stored = await this.#store(blocks, signal);
@@ -61,20 +71,20 @@ export class RemapWork {
   }
 
   /**
-   * Writes to blocks whose entry is in the table and not known to be durable, and resolves when both are.
+   * Writes to a block whose entry is in the table and not known to be durable, and resolves when both are.
    * Rejections: those of `place`.
    */
-  async rewrite(blocks: readonly Block[], effects: Effects, signal: AbortSignal): Promise<void> {
+  async rewrite(
+    block: Block,
+    unsettled: WriteOptions['unsettled'],
+    effects: Effects,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { table, spare } = this.#parts;
-    const bad = await allOf(
-      blocks.map(async (block) => {
-        const at = table.lookup(block.original) as Sector;
-        const failed = await spare.write(at, block.bytes, { signal }, effects);
-        return failed.length > 0 ? [block] : [];
-      }),
-    );
-    if (bad.flat().length > 0) await this.place(bad.flat(), effects, signal);
-    await this.#durable(effects, signal);
+    const at = table.lookup(block.original) as Sector;
+    const failed = await spare.write(at, block.bytes, { unsettled, signal }, effects);
+    if (failed.length > 0) await this.place([block], effects, signal);
+    else await this.#durable(effects, signal);
   }
 
   async #durable(effects: Effects, signal: AbortSignal): Promise<void> {

@@ -141,7 +141,7 @@ export class TargetIo {
         const part = partOf(piece, first, bytes);
         if (piece.place === 'pending') {
           const block = { original: piece.original, bytes: part };
-          await remap.rewrite([block], effects, signal);
+          await remap.rewrite(block, unsettled, effects, signal);
           return [];
         }
         if (piece.place === 'suspect') return [{ sector: piece.original, error: unread(piece) }];
