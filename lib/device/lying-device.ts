@@ -150,6 +150,7 @@ export class LyingDevice extends MemoryDevice {
         return short;
       }
       case 'torn':
+        if (durable) this.#destage(step);
         for (const image of durable ? [this.bytes, this.#medium] : [this.bytes]) {
           if (step.kind === 'write') this.#tear(image, step, fault.atomicity, this.#random);
         }
@@ -161,14 +162,25 @@ export class LyingDevice extends MemoryDevice {
   /** An honest transfer, to the medium where it is durable, else to the cache. */
   #store(step: Step, durable: boolean): StepResult {
     if (step.kind === 'write') {
-      if (durable) this.#medium.set(step.bytes, Number(step.offset));
-      else this.#unflushed.push({ ...step, bytes: Uint8Array.from(step.bytes) });
+      if (durable) {
+        this.#destage(step);
+        this.#medium.set(step.bytes, Number(step.offset));
+      } else this.#unflushed.push({ ...step, bytes: Uint8Array.from(step.bytes) });
     }
     if (step.kind === 'flush') {
       for (const { offset, bytes } of this.#unflushed) this.#medium.set(bytes, Number(offset));
       this.#unflushed = [];
     }
     return this.transfer(step);
+  }
+
+  /** What the cache holds for these bytes goes to the medium, with all that is older: what comes now is newer. */
+  #destage({ offset, bytes }: Step): void {
+    const end = offset + BigInt(bytes.length);
+    const last = this.#unflushed.findLastIndex(
+      (step) => step.offset < end && offset < step.offset + BigInt(step.bytes.length),
+    );
+    for (const step of this.#unflushed.splice(0, last + 1)) this.#medium.set(step.bytes, Number(step.offset));
   }
 
   #losePower(steps: readonly Step[], inFlight: readonly InFlight[]): StepResult[] {
