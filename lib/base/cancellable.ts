@@ -1,7 +1,7 @@
 // The one place that knows AbortSignal and deadlines. Everything asynchronous in the package is built on
 // `cancellable()`, so the promise settles once, listeners never leak and arguments reject instead of throwing.
 import { setMaxListeners } from 'node:events';
-import { argumentError, OperationError } from './errors.js';
+import { argumentError, type ErrorCode, OperationError } from './errors.js';
 
 /** Options of every asynchronous function of the package. */
 export interface CancelOptions {
@@ -17,16 +17,24 @@ export interface Cancellable<T> extends Promise<T> {
   cancel(reason?: unknown): void;
 }
 
+const abortCodes = [
+  'ABORT_ERR',
+  'ERR_TIMEOUT',
+  'ERR_DEVICE_CLOSED',
+  'ERR_STORE_CLOSED',
+  'ERR_TARGET_SUSPENDED',
+  'ERR_TARGET_DESTROYED',
+] as const satisfies readonly ErrorCode[];
+type AbortCode = (typeof abortCodes)[number];
+
+/** Whether it was asked to end, and did not fail by itself. */
+export const isAbortCode = (code: ErrorCode): code is AbortCode =>
+  (abortCodes as readonly ErrorCode[]).includes(code);
+
 /** Why an operation was asked to stop: which error it rejects with. */
 export class AbortRequest {
   constructor(
-    readonly code:
-      | 'ABORT_ERR'
-      | 'ERR_TIMEOUT'
-      | 'ERR_DEVICE_CLOSED'
-      | 'ERR_STORE_CLOSED'
-      | 'ERR_TARGET_SUSPENDED'
-      | 'ERR_TARGET_DESTROYED',
+    readonly code: AbortCode,
     readonly cause: unknown,
   ) {}
 }

@@ -6,6 +6,7 @@ import {
   abortRequestOf,
   type Cancellable,
   cancellable,
+  isAbortCode,
   linkSignals,
 } from '../base/cancellable.js';
 import { OperationError } from '../base/errors.js';
@@ -143,13 +144,13 @@ export class CommitQueue {
   /** Each caller gets the reason of its own abort; what is known of the disk is the same for all. */
   #errorFor({ endedBy }: Group, { left }: Caller, error: unknown): unknown {
     if (!(error instanceof OperationError)) return error;
-    const aborted = error.code === 'ABORT_ERR' || error.code === 'ERR_TIMEOUT';
+    const ended = isAbortCode(error.code);
+    const aborted = ended && error.code !== 'ERR_DEVICE_CLOSED' && error.code !== 'ERR_STORE_CLOSED';
     if (error instanceof CommitError) {
       return aborted && left !== undefined && left !== endedBy ? error.because(left) : error;
     }
     if (aborted && left !== undefined) return this.#runner.notBegun(left, false);
     const { code, errno, message, cause } = error;
-    const ended = code === 'ERR_DEVICE_CLOSED' || code === 'ERR_STORE_CLOSED' || aborted;
     return this.#runner.notBegun({ code, errno, message, cause: ended ? cause : error }, false);
   }
 }

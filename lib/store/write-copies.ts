@@ -1,6 +1,7 @@
 // Room: store. Carries out a plan: phase by phase through the device's ordered batch, and on past a copy that fails.
 // It knows phases and outcomes; what the bytes mean is known elsewhere.
-import { type DmremapError, type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
+import { isAbortCode } from '../base/cancellable.js';
+import { OperationError, type Outcome } from '../base/errors.js';
 import { type ByteOffset, byteOffset } from '../base/units.js';
 import {
   BatchError,
@@ -65,7 +66,7 @@ export async function writeCopies({
       if (!(error instanceof BatchError)) {
         return { copies: [...outcomes.values()], stopped: error, failed, drained: settled(outcomes) };
       }
-      const given = ends(error);
+      const given = isAbortCode(error.code);
       apply(outcomes, parts, error.writes, given);
       if (given) {
         const drained = new Promise<readonly CopyOutcome[]>((resolve) => {
@@ -94,9 +95,6 @@ export async function writeCopies({
 }
 
 const settled = (outcomes: Map<number, CopyOutcome>) => Promise.resolve([...outcomes.values()]);
-
-const endings: readonly ErrorCode[] = ['ABORT_ERR', 'ERR_TIMEOUT', 'ERR_DEVICE_CLOSED', 'ERR_STORE_CLOSED'];
-const ends = (error: DmremapError): boolean => endings.includes(error.code);
 
 /** The steps of the groups, and which part each of them belongs to. */
 function stepsOf(
