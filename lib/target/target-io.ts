@@ -144,7 +144,11 @@ export class TargetIo {
           await remap.rewrite(block, unsettled, effects, signal);
           return [];
         }
-        if (piece.place === 'suspect') return [{ sector: piece.original, error: unread(piece) }];
+        if (piece.place === 'suspect') {
+          // A part of the request too: where it gets no place, the request is not written.
+          effects.wrote('untouched');
+          return [{ sector: piece.original, error: unread(piece) }];
+        }
         const medium = piece.place === 'main' ? main : spare;
         const blocks = await medium.write(piece.sector, part, options, effects);
         return originalsOf(blocks, piece.original - piece.sector);
