@@ -33,7 +33,8 @@ export class Latencies {
   record(operation: TimedOperation, startedAt: number): void {
     let histogram = this.#histograms.get(operation);
     if (histogram === undefined) {
-      histogram = createHistogram();
+      // Within one per cent: a tenth of the memory of the default.
+      histogram = createHistogram({ figures: 2 });
       this.#histograms.set(operation, histogram);
     }
     histogram.record(Math.max(1, Math.round((performance.now() - startedAt) * 1e6)));
