@@ -52,8 +52,7 @@ export class TargetIo {
     }
     if (failed === undefined) return bytes;
     if (policy.onReadError === 'remap-zero') {
-      await this.#zero(failed.originals, signal);
-      for (const { bytes: lost } of this.#blocks(failed.originals, first, bytes)) lost.fill(0);
+      await this.#zero(this.#blocks(failed.originals, first, bytes), signal);
       return bytes;
     }
     if (policy.onReadError === 'remap-on-write')
@@ -158,15 +157,14 @@ export class TargetIo {
   }
 
   /** The data of these blocks is lost, and the caller has asked for that: zeros from now on, on the spare. */
-  async #zero(originals: readonly bigint[], signal: AbortSignal): Promise<void> {
+  async #zero(blocks: readonly Block[], signal: AbortSignal): Promise<void> {
     const { lock, remap, blockSectors } = this.#parts;
     await allOf(
-      originals.map(async (original) => {
+      blocks.map(async ({ original, bytes }) => {
         const effects = new Effects();
         const release = await lock.acquire(original, original + BigInt(blockSectors), true, signal);
         try {
-          const bytes = new Uint8Array(blockSectors * sectorBytes);
-          // Somebody may have written it meanwhile.
+          // Somebody may have written it meanwhile: then that is what was read.
           const failed = await this.#readPieces(original, blockSectors, bytes, signal);
           if (failed !== undefined) await remap.place([{ original, bytes: bytes.fill(0) }], effects, signal);
         } catch (error) {
