@@ -60,6 +60,11 @@ export class Medium {
     this.#inFlight = inFlight;
   }
 
+  /** Whether a write that was given up may still land there. */
+  isUnsettled(sector: bigint, count: number): boolean {
+    return this.device.isUnsettled(sector * BigInt(sectorBytes), count * sectorBytes);
+  }
+
   /** Fills `into`; returns the blocks that could not be read, which stay as they are. */
   read(sector: bigint, into: Uint8Array, signal: AbortSignal): Promise<FailedBlock[]> {
     return this.#transfer('read', sector, into, async (at, bytes) => {

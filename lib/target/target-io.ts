@@ -91,11 +91,13 @@ export class TargetIo {
 
   /** Moves a block of main to the spare as it is. */
   async move(original: bigint, signal: AbortSignal): Promise<void> {
-    const { lock, remap, blockSectors, table } = this.#parts;
+    const { lock, main, remap, blockSectors, table } = this.#parts;
     const effects = new Effects();
     const release = await lock.acquire(original, original + BigInt(blockSectors), true, signal);
     try {
       if (table.lookup(original) !== undefined) throw new DmremapError('ERR_ORIGINAL_MAPPED');
+      // What would land on main after it was read would be lost.
+      if (main.isUnsettled(original, blockSectors)) throw neverDone('ERR_RANGE_UNSETTLED');
       const bytes = new Uint8Array(blockSectors * sectorBytes);
       const failed = await this.#readPieces(original, blockSectors, bytes, signal);
       if (failed !== undefined) throw this.#sectorError('ERR_IO', 'read', failed, effects);
