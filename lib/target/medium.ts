@@ -84,9 +84,8 @@ export class Medium {
         await this.device.write(at, part, options);
         effects.wrote('written');
       } catch (error) {
-        // What is only part of the trouble is tried again in halves, and counts then.
-        const again = isOfMedium(error) && part.length > this.#blockSectors * sectorBytes;
-        if (error instanceof OperationError && !again) effects.wrote(error.outcome, error);
+        // It counts although it is tried again in halves: a half that is not begun has been written to by this.
+        if (error instanceof OperationError) effects.wrote(error.outcome, error);
         throw error;
       }
     });
