@@ -91,6 +91,16 @@ export class Medium {
     });
   }
 
+  /** Makes durable what was told as written before. */
+  async flush(signal: AbortSignal): Promise<void> {
+    try {
+      await this.device.flush({ signal });
+    } catch (error) {
+      if (error instanceof OperationError) this.#inFlight.note(error);
+      throw error;
+    }
+  }
+
   async #transfer(
     kind: 'read' | 'write',
     sector: bigint,

@@ -9,7 +9,7 @@ import type { RemapEntry } from '../format/structure.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { StoreOptions } from '../store/store-options.js';
 import { Activity, checkBlocks } from './activity.js';
-import { InFlight, neverDone, throwIfAborted } from './effects.js';
+import { allOf, InFlight, neverDone, throwIfAborted } from './effects.js';
 import { Medium, sectorBytes } from './medium.js';
 import { channels, Latencies, type TimedOperation } from './observability.js';
 import { register, unregister } from './registry.js';
@@ -197,7 +197,7 @@ export class RemapTarget implements AsyncDisposable {
   flush(options?: CancelOptions): Cancellable<void> {
     return this.#operation(undefined, options, async (_, signal) => {
       const { main, spare } = this.#mediums;
-      await Promise.all([main, spare].map(({ device }) => device.flush({ signal })));
+      await allOf([main.flush(signal), spare.flush(signal)]);
     });
   }
 
