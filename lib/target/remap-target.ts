@@ -207,8 +207,9 @@ export class RemapTarget implements AsyncDisposable {
    */
   remap(sector: bigint | number, options?: CancelOptions): Cancellable<void> {
     return this.#operation('remap', options, async (activity, signal) => {
-      const at = BigInt(sector);
-      const first = this.#checkRange(at - (at % BigInt(this.#blockSectors)), this.#blockSectors);
+      const at = sectorOf(sector);
+      const into = at < 0n ? 0n : at % BigInt(this.#blockSectors);
+      const first = this.#checkRange(at - into, this.#blockSectors);
       await activity.io.move(first, signal);
     });
   }
@@ -391,10 +392,7 @@ export class RemapTarget implements AsyncDisposable {
   }
 
   #checkRange(sector: bigint | number, count: number): bigint {
-    if (typeof sector !== 'bigint' && !Number.isSafeInteger(sector)) {
-      throw argumentError('ERR_INVALID_ARG_TYPE', 'sector must be a bigint or a whole number');
-    }
-    const first = BigInt(sector);
+    const first = sectorOf(sector);
     if (!Number.isInteger(count) || count < 1 || count > maxRequestSectors) {
       throw argumentError('ERR_OUT_OF_RANGE', `a request is 1 to ${maxRequestSectors} whole sectors`);
     }
@@ -413,4 +411,10 @@ export class RemapTarget implements AsyncDisposable {
     const { copy, allowUnreadable } = this.#options as OpenTargetOptions;
     return { geometry, now, copyIndex, signal, ...{ copy, allowUnreadable } };
   }
+}
+
+/** @throws TypeError ERR_INVALID_ARG_TYPE. */
+function sectorOf(sector: bigint | number): bigint {
+  if (typeof sector === 'bigint' || Number.isSafeInteger(sector)) return BigInt(sector);
+  throw argumentError('ERR_INVALID_ARG_TYPE', 'sector must be a bigint or a whole number');
 }

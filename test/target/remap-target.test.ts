@@ -84,4 +84,19 @@ describe('a target', () => {
     await expect(target.read(1, 8)).rejects.toMatchObject({ code: 'ERR_UNALIGNED' });
     await target.destroy();
   });
+
+  it.each([512, 4096])('refuses what is no sector of main, with a code: blocks of %d', async (blockSize) => {
+    const { target } = await made({}, blockSize);
+    for (const [sector, code] of [
+      [1.5, 'ERR_INVALID_ARG_TYPE'],
+      [Number.NaN, 'ERR_INVALID_ARG_TYPE'],
+      ['8', 'ERR_INVALID_ARG_TYPE'],
+      [-1, 'ERR_OUT_OF_RANGE'],
+      [2048, 'ERR_OUT_OF_RANGE'],
+    ] as [number, string][]) {
+      await expect(target.remap(sector)).rejects.toMatchObject({ code });
+      await expect(target.read(sector, blockSize / 512)).rejects.toMatchObject({ code });
+    }
+    await target.destroy();
+  });
 });
