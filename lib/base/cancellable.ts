@@ -137,6 +137,21 @@ export function linkSignals(...signals: readonly AbortSignal[]): { signal: Abort
   return { signal: controller.signal, unlink };
 }
 
+/** The result of `work`, or what the abort asks for, whichever comes first: for work that cannot be stopped, and goes on. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(neverStarted(abortRequestOf(signal)));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** The error of an operation that was aborted before it touched anything. */
 export function neverStarted(request: AbortRequest): OperationError {
   return new OperationError(request.code, undefined, {

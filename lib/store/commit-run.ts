@@ -1,6 +1,7 @@
 // Room: store. One commit, from the ledger's roles to a report or a CommitError. Pure of time and of tables: it is
 // given the new metadata and writes it, in the order and the phases of format section 6 rule 8: of a slot that is known byte
 // for byte the blocks that change, of any other all.
+import { abortable } from '../base/cancellable.js';
 import type { Device } from '../device/device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
@@ -40,7 +41,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const { device, ledger, metadata, signal } = job;
   // The holes of an image file, once and only now: what was refused must not have changed it.
   if (device.info.kind === 'file' && !allocated.has(device)) {
-    await device.allocate(metadataRegionBytes);
+    await abortable(device.allocate(metadataRegionBytes), signal);
     allocated.add(device);
   }
   const order = job.order ?? overwriteOrder(ledger.plan);

@@ -1,5 +1,5 @@
 // Room: store. Slots with an unknown content, and how a commit gets them back into its plan.
-import { abortRequestOf, maxTimeoutMs, neverStarted } from '../base/cancellable.js';
+import { abortable, maxTimeoutMs } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 import type { UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
@@ -46,19 +46,4 @@ export async function settleSlots(
       clearInterval(hold);
     }
   }
-}
-
-/** Waits for `work`, whose result does not matter, or for the abort, whichever comes first. */
-async function abortable(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      signal.addEventListener('abort', done, { once: true });
-      void work.then(done, done);
-    });
-  }
-  if (signal.aborted) throw neverStarted(abortRequestOf(signal));
 }
