@@ -91,12 +91,15 @@ export class Medium {
     });
   }
 
-  /** Makes durable what was told as written before. */
-  async flush(signal: AbortSignal): Promise<void> {
+  /** Makes durable what was written. */
+  async flush(effects: Effects, signal: AbortSignal): Promise<void> {
     try {
       await this.device.flush({ signal });
     } catch (error) {
-      if (error instanceof OperationError) this.#inFlight.note(error);
+      if (error instanceof OperationError) {
+        this.#inFlight.note(error);
+        effects.wrote(error.outcome, error);
+      }
       throw error;
     }
   }

@@ -9,7 +9,7 @@ import type { RemapEntry } from '../format/structure.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { StoreOptions } from '../store/store-options.js';
 import { Activity, checkBlocks } from './activity.js';
-import { allOf, InFlight, neverDone, throwIfAborted } from './effects.js';
+import { InFlight, neverDone, throwIfAborted } from './effects.js';
 import { Medium, sectorBytes } from './medium.js';
 import { channels, Latencies, type TimedOperation } from './observability.js';
 import { register, unregister } from './registry.js';
@@ -195,10 +195,7 @@ export class RemapTarget implements AsyncDisposable {
 
   /** Makes durable what was written, and told as written, before the call. Rejections: those of `read`. */
   flush(options?: CancelOptions): Cancellable<void> {
-    return this.#operation(undefined, options, async (_, signal) => {
-      const { main, spare } = this.#mediums;
-      await allOf([main.flush(signal), spare.flush(signal)]);
-    });
+    return this.#operation(undefined, options, (activity, signal) => activity.io.flush(signal));
   }
 
   /**

@@ -89,6 +89,17 @@ export class TargetIo {
     }
   }
 
+  /** Of both devices; where one fails, the other is waited for too. */
+  async flush(signal: AbortSignal): Promise<void> {
+    const { main, spare } = this.#parts;
+    const effects = new Effects();
+    try {
+      await allOf([main, spare].map((medium) => medium.flush(effects, signal)));
+    } catch (error) {
+      throw effects.errorFor(error);
+    }
+  }
+
   /** Moves a block of main to the spare as it is. */
   async move(original: bigint, signal: AbortSignal): Promise<void> {
     const { lock, main, remap, blockSectors, table } = this.#parts;

@@ -171,3 +171,28 @@ for (const [title, fixture, make] of overFuse) {
     );
   });
 }
+
+const noFile = whyNo('stuckFile');
+describe.skipIf(noFile !== undefined)(noFile ?? 'a file on FUSE that does not answer a flush', () => {
+  it.each(engineNames)('removal during a flush (%s)', async (engine) => {
+    await using main = await stuckFile();
+    await using spare = await stuckFile();
+    const options = { main: main.path, spare: spare.path, engine };
+    await using target = await RemapTarget.create(options);
+    await target.write(0, sectors(1, old), { durable: false });
+    await Promise.all([main.stall('fsync'), spare.stall('fsync')]);
+    const flushing = rejected(target.flush());
+    await Promise.all([main.held(1, 'fsync'), spare.held(1, 'fsync')]);
+    expect(await target.presuspend()).toMatchObject({ aborted: 1, leftInFlight: 2 });
+    await expect(target.resume()).rejects.toMatchObject({ code: 'ERR_RANGE_UNSETTLED' });
+    expect(await flushing).toMatchObject({ code: 'ERR_TARGET_SUSPENDED' });
+    for (const disk of [main, spare]) {
+      await disk.pass();
+      await disk.release();
+    }
+    await target.resume({ unsettled: 'wait' });
+    await target.flush();
+    await target.destroy();
+    await expectNothingLeft(main.path, spare.path);
+  });
+});
