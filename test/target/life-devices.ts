@@ -8,8 +8,7 @@ import { DmremapError, OperationError } from '../../lib/base/errors.js';
 import type { WriteOptions, WriteStep } from '../../lib/device/device.js';
 import { nativeUsage, strayEvents } from '../../lib/device/native.js';
 import { listTargets } from '../../lib/target/registry.js';
-import { RemapTarget } from '../../lib/target/remap-target.js';
-import type { OpenTargetOptions } from '../../lib/target/target-options.js';
+import type { RemapTarget } from '../../lib/target/remap-target.js';
 import { hangingDevices } from '../stuck/hanging.js';
 import { stuckLoop, throttledLoop } from '../stuck/loop.js';
 import type { Fixture } from '../stuck/reasons.js';
@@ -102,11 +101,11 @@ export async function rejected(promise: Promise<unknown>): Promise<OperationErro
   return error as OperationError;
 }
 
-/** Opens a target as soon as its devices are free. What stays busy ends in the test's own time limit. */
-export async function openTargetWhenFree(options: OpenTargetOptions): Promise<RemapTarget> {
+/** Opens or creates a target as soon as its devices are free. What stays busy ends in the test's own time limit. */
+export async function whenFree(open: () => Promise<RemapTarget>): Promise<RemapTarget> {
   for (;;) {
     try {
-      return await RemapTarget.open(options);
+      return await open();
     } catch (error) {
       if (!(error instanceof DmremapError && error.code === 'ERR_DEVICE_BUSY')) throw error;
     }

@@ -13,11 +13,11 @@ import { type StuckFile, stuckFile } from '../stuck/stuck-file.js';
 import {
   expectNothingLeft,
   GatedDevice,
-  openTargetWhenFree,
   rejected,
   sectors,
   type TroubledDevice,
   troubledDevices,
+  whenFree,
 } from './life-devices.js';
 
 const old = 1;
@@ -59,7 +59,7 @@ for (const [title, fixture, make] of troubledDevices) {
         await expect(call()).rejects.toMatchObject(destroyed);
       await expectNothingLeft(main.path, spare.path);
       await Promise.all([main.end(), spare.end()]);
-      await using again = await openTargetWhenFree(options);
+      await using again = await whenFree(() => RemapTarget.open(options));
       expect(again.entries().map(({ originalSector }) => originalSector)).toEqual([3n]);
       expect(Buffer.from(await again.read(0, 16)).equals(sectors(16, old))).toBe(true);
     });
@@ -95,7 +95,9 @@ for (const [title, fixture, make] of troubledDevices) {
       }
       await spare.end();
       await error.drained;
-      await using again = await openTargetWhenFree({ main: main.path, spare: spare.path, engine });
+      await using again = await whenFree(() =>
+        RemapTarget.open({ main: main.path, spare: spare.path, engine }),
+      );
       // The old table or the new one, and with either the data.
       const moved = again.entries().length;
       expect(again.status().sequence).toBe((sequence ?? 0n) + BigInt(moved));
@@ -121,7 +123,7 @@ for (const [title, fixture, make] of troubledDevices) {
       await spare.end();
       await error.drained;
       await failing.pass();
-      await using again = await openTargetWhenFree(options);
+      await using again = await whenFree(() => RemapTarget.open(options));
       const found = Buffer.from(await again.read(8, 8));
       const moved = again.entries().length;
       // Main has refused every write, so what is new is what has moved: all of the request, or nothing.
@@ -162,7 +164,7 @@ for (const [title, fixture, make] of overFuse) {
         await main.pass();
         await main.release();
         expect(await error.drained).toBe('written');
-        await using again = await openTargetWhenFree(options);
+        await using again = await whenFree(() => RemapTarget.open(options));
         expect(again.entries()).toEqual([]);
         expect(Buffer.from(await again.read(8, 8)).equals(sectors(8, young))).toBe(true);
         await again.destroy();
