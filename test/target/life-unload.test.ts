@@ -49,17 +49,10 @@ describe.skipIf(no !== undefined)(no ?? `unload with active targets, ${count} of
 
   const rows = troubles.flatMap((trouble) =>
     engineNames.flatMap((engine) =>
-      ends.map(([title, end, status]) => ({
-        trouble,
-        devices: titles[trouble],
-        engine,
-        title,
-        end,
-        status,
-      })),
+      ends.map(([title, end, status]) => [title, titles[trouble], engine, { trouble, end, status }] as const),
     ),
   );
-  it.each(rows)('$title, $devices ($engine)', async ({ trouble, engine, end, status }) => {
+  it.each(rows)('%s, %s (%s)', async (_, __, engine, { trouble, end, status }) => {
     row++;
     const paths = names.flatMap((name) => [pair(name).main, pair(name).spare]);
     const words = [library, engine, end, String(row), ...paths];
