@@ -59,6 +59,7 @@ export type {
   StoreOptions,
 } from './store/store-options.js';
 export { fromTableJson, type TableJson, toTableJson } from './store/table-json.js';
+export { type SectorRange, TargetError } from './target/effects.js';
 export type {
   AnalysedDevice,
   Analysis,
@@ -68,12 +69,10 @@ export type {
 } from './target/error-analysis.js';
 export type { ScanPass, ScanProgress } from './target/health-scan.js';
 export type { HealthThresholds, HealthVerdict } from './target/health-score.js';
-export type { HealthScanOptions, ScanTime } from './target/scan-options.js';
-export { type ScanFailure, ScanReadError, type SectorRange } from './target/scan-subject.js';
-export { type SectorRange, TargetError } from './target/effects.js';
 export type { Latency, TimedOperation } from './target/observability.js';
 export { listTargets } from './target/registry.js';
 export { RemapTarget } from './target/remap-target.js';
+export type { HealthScanOptions, ScanTime } from './target/scan-options.js';
 export type { SyncOptions, SyncStatus } from './target/sync-work.js';
 export type { CreateTargetOptions, OpenTargetOptions, TargetPolicy } from './target/target-options.js';
 export type { Counters, DestroyReport, SuspendReport, TargetStatus } from './target/target-report.js';

@@ -4,6 +4,7 @@ import { type AbortRequest, linkSignals } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 import { CommitError, type CommitReport, type Finds } from '../store/commit-report.js';
 import type { MetadataStore } from '../store/metadata-store.js';
+import type { ScrubReport } from '../store/scrub-report.js';
 import type { InFlight } from './effects.js';
 import type { Medium } from './medium.js';
 import { channels, type Latencies } from './observability.js';
@@ -46,6 +47,7 @@ export class Activity {
   /** Of the metadata: the sync work and the scrub have it in turn. */
   readonly #metadataLock = new RangeLock();
   readonly #requests = new Set<Promise<unknown>>();
+  readonly #background = new Set<Promise<unknown>>();
   #finds: Finds | undefined;
 
   constructor(store: MetadataStore, parts: ActivityParts) {
@@ -82,6 +84,16 @@ export class Activity {
     return this.#metadataLock.acquire(0n, 1n, true, signal);
   }
 
+  /** As `MetadataStore.scrub`, in turn with the sync work. */
+  async scrub(options: { signal: AbortSignal; timeoutMs?: number }): Promise<ScrubReport> {
+    const unlock = await this.lockMetadata(options.signal);
+    try {
+      return await this.store.scrub(options);
+    } finally {
+      unlock();
+    }
+  }
+
   /** A request of a caller, under a signal that ends with the activity too. */
   async request<T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal: either, unlink } = linkSignals(signal, this.signal);
@@ -95,12 +107,22 @@ export class Activity {
     }
   }
 
+  /** Work of ours, under a signal of its own: what it has in the kernel must have been given up when the end is told. */
+  async background<T>(running: Promise<T>): Promise<T> {
+    this.#background.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#background.delete(running);
+    }
+  }
+
   /** Aborts everything, and resolves when it has settled: an abort waits for no device. */
   async end(request: AbortRequest): Promise<ActivityEnd> {
     const aborted = this.#requests.size;
     this.#life.abort(request);
     this.sync.withdraw(request);
-    await Promise.allSettled(this.#requests);
+    await Promise.allSettled([...this.#requests, ...this.#background]);
     await this.store.close();
     this.pending.clear();
     return { aborted, finds: this.#finds };

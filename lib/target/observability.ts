@@ -5,6 +5,7 @@
 //   tracing:dmremap.remap:*     { target, sectors }, error             a block is moved to the spare
 //   dmremap.cancel              { target, operation, code, outcome }   an operation was aborted, or ran out of time
 //   dmremap.state               { target, from, to }                   after a change of state
+//   dmremap.health              { target, analysis }                   the errors that came last have been analysed
 import { channel, tracingChannel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
@@ -13,6 +14,7 @@ export const channels = {
   remap: tracingChannel('dmremap.remap'),
   cancel: channel('dmremap.cancel'),
   state: channel('dmremap.state'),
+  health: channel('dmremap.health'),
 } as const;
 
 export const timedOperations = ['read', 'write', 'remap', 'commit', 'cancel', 'presuspend'] as const;

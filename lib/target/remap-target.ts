@@ -3,27 +3,22 @@
 import { AbortRequest, type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { type Sector, sectorsIn } from '../base/units.js';
-import type { CloseReport, Device } from '../device/device.js';
-import { openDevice } from '../device/native-device.js';
 import type { RemapEntry } from '../format/structure.js';
 import { MetadataStore } from '../store/metadata-store.js';
+import type { ScrubReport } from '../store/scrub-report.js';
 import type { StoreOptions } from '../store/store-options.js';
 import { Activity, checkBlocks } from './activity.js';
 import { InFlight, neverDone, throwIfAborted } from './effects.js';
-import { Medium, sectorBytes } from './medium.js';
+import { Health } from './health.js';
+import type { ScanPass } from './health-scan.js';
+import { Medium, type MediumListener, sectorBytes } from './medium.js';
 import { channels, Latencies, type TimedOperation } from './observability.js';
 import { register, unregister } from './registry.js';
+import { checkRange, sectorOf } from './request-range.js';
+import { closeSides, openSides, type Side } from './sides.js';
 import { type CreateTargetOptions, checkTargetOptions, type OpenTargetOptions } from './target-options.js';
 import type { Counters, DestroyReport, SuspendReport, TargetStatus } from './target-report.js';
 import { edges, refusals, type TargetState } from './target-state.js';
-
-/** The longest request, in sectors: 16 MiB. */
-export const maxRequestSectors = 32_768;
-
-interface Side {
-  readonly device: Device;
-  readonly owned: boolean;
-}
 
 export class RemapTarget implements AsyncDisposable {
   readonly #main: Side;
@@ -34,6 +29,7 @@ export class RemapTarget implements AsyncDisposable {
   readonly #inFlight = new InFlight();
   readonly #latencies = new Latencies();
   readonly #suspects = new Set<bigint>();
+  readonly #health: Health;
   readonly #mediums: { readonly main: Medium; readonly spare: Medium };
   readonly #counters: Counters = { reads: 0, writes: 0, readErrors: 0, writeErrors: 0, aborts: 0 };
   #state: TargetState = 'suspended';
@@ -47,14 +43,16 @@ export class RemapTarget implements AsyncDisposable {
     this.#main = main;
     this.#spare = spare;
     this.#options = options;
+    this.#health = new Health(this, options);
     this.#mainSectors = sectorsIn(main.device.info.sizeBytes);
     this.#blockSectors =
       Math.max(main.device.info.logicalBlockSize, spare.device.info.logicalBlockSize) / sectorBytes;
-    const listener = {
-      failed: ({ kind }: { kind: 'read' | 'write' }) => {
-        this.#counters[kind === 'read' ? 'readErrors' : 'writeErrors']++;
+    const listener: MediumListener = {
+      failed: (event) => {
+        this.#counters[event.kind === 'read' ? 'readErrors' : 'writeErrors']++;
+        this.#health.failed(event);
       },
-      succeeded: () => {},
+      succeeded: (name, sectors) => this.#health.succeeded(name, sectors),
     };
     const medium = (name: 'main' | 'spare', { device }: Side) =>
       new Medium(name, device, this.#blockSectors, listener, this.#inFlight);
@@ -96,25 +94,14 @@ export class RemapTarget implements AsyncDisposable {
   ): Cancellable<RemapTarget> {
     return cancellableAsync(options, async (signal) => {
       checkTargetOptions(options);
-      const { direct, window, engine } = options;
-      if (options.main === options.spare) {
-        throw argumentError('ERR_INVALID_ARG_VALUE', 'main and spare must not be the same');
-      }
-      const opened: Device[] = [];
-      const side = async (target: string | Device): Promise<Side> => {
-        if (typeof target !== 'string') return { device: target, owned: false };
-        const device = await openDevice(target, { mode: 'write', direct, window, engine, signal });
-        opened.push(device);
-        return { device, owned: true };
-      };
+      const sides = await openSides(options, signal);
       try {
-        const main = await side(options.main);
-        const target = new RemapTarget(main, await side(options.spare), options);
+        const target = new RemapTarget(sides.main, sides.spare, options);
         await activate(target, signal);
         register(target);
         return target;
       } catch (error) {
-        for (const device of opened) await device.close(signal.aborted ? { graceMs: 5 } : {});
+        await closeSides(sides, signal.aborted ? { graceMs: 5 } : {});
         throw error;
       }
     });
@@ -144,6 +131,8 @@ export class RemapTarget implements AsyncDisposable {
       requests: activity?.requests ?? 0,
       inFlight: this.#inFlight.size,
       counters: { ...this.#counters },
+      health: this.#health.analyse(),
+      scan: this.#health.progress,
       latency: this.#latencies.summary(),
     };
   }
@@ -217,6 +206,28 @@ export class RemapTarget implements AsyncDisposable {
    */
   sync(options?: CancelOptions): Cancellable<void> {
     return this.#operation(undefined, options, (activity, signal) => activity.sync.whenClean(signal));
+  }
+
+  /**
+   * Reads all of main that was not read yet in this pass, slowly, after a look at the copies: what cannot be read is counted
+   * and told (`status().health`), what a commit would mend is mended. Resolves at the end of the pass. A scan that was
+   * stopped, by an abort or by `presuspend()`, goes on where it was.
+   * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_TARGET_SUSPENDED, ERR_TARGET_DESTROYED and the errors of a device that is gone.
+   */
+  scan(options?: CancelOptions): Cancellable<ScanPass> {
+    return this.#operation(undefined, options, (_, signal) => this.#health.scanOnce(signal));
+  }
+
+  /**
+   * Reads the copies of the table and holds them against what is believed to be there; where a commit would mend one, it is
+   * scheduled. Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_TARGET_SUSPENDED, ERR_TARGET_DESTROYED.
+   */
+  scrub(options?: CancelOptions): Cancellable<ScrubReport> {
+    return this.#operation(undefined, options, async (activity, signal) => {
+      const report = await activity.scrub({ signal });
+      if (report.needsRepair) activity.sync.markDirty();
+      return report;
+    });
   }
 
   /**
@@ -311,6 +322,7 @@ export class RemapTarget implements AsyncDisposable {
       target: this,
     });
     this.#enter('active');
+    this.#health.begin(this.#activity, this.#mainSectors);
   }
 
   /** active -> suspending -> suspended */
@@ -323,6 +335,7 @@ export class RemapTarget implements AsyncDisposable {
     if (this.#state !== 'active' || activity === undefined) return this.#suspending ?? this.#last;
     const startedAt = performance.now();
     this.#enter('suspending');
+    this.#health.end();
     this.#suspending = activity.end(request).then(({ aborted, finds }) => {
       this.#activity = undefined;
       this.#last = { aborted, finds, leftInFlight: this.#inFlight.size };
@@ -337,12 +350,10 @@ export class RemapTarget implements AsyncDisposable {
   /** suspended -> destroyed */
   async #destroy(graceMs: number): Promise<DestroyReport> {
     const left = await this.#leave(new AbortRequest('ERR_TARGET_DESTROYED', undefined));
-    const closed = await Promise.all(
-      [this.#main, this.#spare].filter(({ owned }) => owned).map(({ device }) => device.close({ graceMs })),
-    );
+    const closed = await closeSides({ main: this.#main, spare: this.#spare }, { graceMs });
     this.#enter('destroyed');
     unregister(this);
-    const released = closed.every((report: CloseReport) => report.released);
+    const released = closed.every((report) => report.released);
     return { ...left, leftInFlight: this.#inFlight.size, released };
   }
 
@@ -389,18 +400,7 @@ export class RemapTarget implements AsyncDisposable {
   }
 
   #checkRange(sector: bigint | number, count: number): bigint {
-    const first = sectorOf(sector);
-    if (!Number.isInteger(count) || count < 1 || count > maxRequestSectors) {
-      throw argumentError('ERR_OUT_OF_RANGE', `a request is 1 to ${maxRequestSectors} whole sectors`);
-    }
-    if (first < 0n || first + BigInt(count) > this.#mainSectors) {
-      throw argumentError('ERR_OUT_OF_RANGE', `${count} sectors from ${first} do not lie on main`);
-    }
-    if (count % this.#blockSectors !== 0 || first % BigInt(this.#blockSectors) !== 0n) {
-      const message = `requests begin and end at multiples of ${this.#blockSectors} sectors`;
-      throw argumentError('ERR_UNALIGNED', message);
-    }
-    return first;
+    return checkRange(sector, count, this.#mainSectors, this.#blockSectors);
   }
 
   #storeOptions(signal: AbortSignal): StoreOptions {
@@ -408,10 +408,4 @@ export class RemapTarget implements AsyncDisposable {
     const { copy, allowUnreadable } = this.#options as OpenTargetOptions;
     return { geometry, now, copyIndex, signal, ...{ copy, allowUnreadable } };
   }
-}
-
-/** @throws TypeError ERR_INVALID_ARG_TYPE. */
-function sectorOf(sector: bigint | number): bigint {
-  if (typeof sector === 'bigint' || Number.isSafeInteger(sector)) return BigInt(sector);
-  throw argumentError('ERR_INVALID_ARG_TYPE', 'sector must be a bigint or a whole number');
 }

@@ -4,7 +4,7 @@ import { type Sector, sector } from '../base/units.js';
 import type { ScrubReport } from '../store/scrub-report.js';
 
 /** Sectors of main that follow each other. */
-export interface SectorRange {
+export interface ScannedRange {
   readonly first: Sector;
   /** 1 or more. */
   readonly count: number;
@@ -13,7 +13,7 @@ export interface SectorRange {
 /** What a scan found that could not be read. */
 export interface ScanFailure {
   /** Of main; empty where the copies could not be scrubbed. */
-  readonly failed: readonly SectorRange[];
+  readonly failed: readonly ScannedRange[];
   readonly error: DmremapError;
 }
 
@@ -36,9 +36,12 @@ export interface ScanSubject {
 
 /** Some sectors of a read could not be read. */
 export class ScanReadError extends DmremapError {
-  readonly failed: readonly SectorRange[];
+  readonly failed: readonly ScannedRange[];
 
-  constructor(failed: readonly SectorRange[], options: { cause?: unknown; errno?: string | undefined } = {}) {
+  constructor(
+    failed: readonly ScannedRange[],
+    options: { cause?: unknown; errno?: string | undefined } = {},
+  ) {
     super('ERR_IO', undefined, options);
     this.name = 'ScanReadError';
     this.failed = failed;
@@ -50,10 +53,10 @@ export const isDiskError = (error: unknown): error is DmremapError =>
   error instanceof DmremapError && ['ERR_IO', 'ERR_SHORT_TRANSFER', 'ERR_TIMEOUT'].includes(error.code);
 
 /** The sectors that failed of a read of `count` from `first` on: what the error names outside of it does not count. */
-export function failedRanges(error: DmremapError, first: Sector, count: number): readonly SectorRange[] {
+export function failedRanges(error: DmremapError, first: Sector, count: number): readonly ScannedRange[] {
   const end = first + BigInt(count);
   const named = error instanceof ScanReadError ? error.failed : [];
-  const inside = named.flatMap((range): SectorRange[] => {
+  const inside = named.flatMap((range): ScannedRange[] => {
     const from = range.first > first ? range.first : first;
     const rangeEnd = range.first + BigInt(range.count);
     const to = rangeEnd < end ? rangeEnd : end;

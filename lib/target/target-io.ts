@@ -41,7 +41,7 @@ export class TargetIo {
   }
 
   async read(first: bigint, count: number, signal: AbortSignal): Promise<Uint8Array> {
-    const { lock, policy, suspects } = this.#parts;
+    const { lock, policy } = this.#parts;
     const bytes = new Uint8Array(count * sectorBytes);
     const release = await lock.acquire(first, first + BigInt(count), false, signal);
     let failed: Failed | undefined;
@@ -55,9 +55,18 @@ export class TargetIo {
       await this.#zero(this.#blocks(failed.originals, first, bytes), signal);
       return bytes;
     }
-    if (policy.onReadError === 'remap-on-write')
-      for (const original of failed.originals) suspects.add(original);
-    throw this.#sectorError('ERR_IO', 'read', failed, new Effects(), bytes);
+    throw this.#unreadable(failed, bytes);
+  }
+
+  /** Reads and drops. What cannot be read is a suspect where the policy says so, and never remapped for that. */
+  async verify(first: bigint, count: number, signal: AbortSignal): Promise<void> {
+    const release = await this.#parts.lock.acquire(first, first + BigInt(count), false, signal);
+    try {
+      const failed = await this.#readPieces(first, count, new Uint8Array(count * sectorBytes), signal);
+      if (failed !== undefined) throw this.#unreadable(failed);
+    } finally {
+      release();
+    }
   }
 
   /** @param bytes nobody else's: they must not change until this has settled. */
@@ -167,6 +176,14 @@ export class TargetIo {
       }),
     );
     return failedOf(failed.flat());
+  }
+
+  #unreadable(failed: Failed, bytes?: Uint8Array): TargetError {
+    const { policy, suspects } = this.#parts;
+    if (policy.onReadError === 'remap-on-write') {
+      for (const original of failed.originals) suspects.add(original);
+    }
+    return this.#sectorError('ERR_IO', 'read', failed, new Effects(), bytes);
   }
 
   /** The data of these blocks is lost, and the caller has asked for that: zeros from now on, on the spare. */

@@ -4,6 +4,8 @@ import { argumentError } from '../base/errors.js';
 import type { Device } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/native-device.js';
 import type { CreateStoreOptions, OpenStoreOptions } from '../store/store-options.js';
+import type { ErrorAnalysisOptions } from './error-analysis.js';
+import type { HealthScanOptions } from './scan-options.js';
 import type { SyncOptions } from './sync-work.js';
 
 export interface TargetPolicy {
@@ -25,6 +27,10 @@ type Shared = Partial<TargetPolicy> &
     readonly spare: string | Device;
     /** How the table is made durable in the background. */
     readonly sync?: SyncOptions | undefined;
+    /** Reads main, and looks at the copies, again and again while the target is active. Default: not, only at `scan()`. */
+    readonly healthScan?: HealthScanOptions | undefined;
+    /** When errors count as what. */
+    readonly errorAnalysis?: ErrorAnalysisOptions | undefined;
   };
 
 export type OpenTargetOptions = Shared &

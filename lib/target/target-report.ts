@@ -1,5 +1,7 @@
 // Room: target. What a target tells of itself.
 import type { Finds } from '../store/commit-report.js';
+import type { Analysis } from './error-analysis.js';
+import type { ScanProgress } from './health-scan.js';
 import type { Latency, TimedOperation } from './observability.js';
 import type { SyncStatus } from './sync-work.js';
 import type { TargetState } from './target-state.js';
@@ -22,6 +24,9 @@ export interface TargetStatus {
   /** Operations that were given up and that the kernel has still. */
   readonly inFlight: number;
   readonly counters: Readonly<Counters>;
+  /** What the errors of both devices say together (docs/health.md). */
+  readonly health: Analysis;
+  readonly scan: ScanProgress;
   readonly latency: Readonly<Partial<Record<TimedOperation, Latency>>>;
 }
 

@@ -9,7 +9,7 @@ import type { WriteOptions, WriteStep } from '../../lib/device/device.js';
 import { nativeUsage, strayEvents } from '../../lib/device/native.js';
 import { listTargets } from '../../lib/target/registry.js';
 import type { RemapTarget } from '../../lib/target/remap-target.js';
-import { hangingDevices } from '../stuck/hanging.js';
+import { hangingKinds } from '../stuck/hanging.js';
 import { stuckLoop, throttledLoop } from '../stuck/loop.js';
 import type { Fixture } from '../stuck/reasons.js';
 import { type StuckFile, stuckFile } from '../stuck/stuck-file.js';
@@ -59,17 +59,25 @@ async function failing(disk: StuckFile): Promise<TroubledDevice> {
 /** Name, what it needs, how it is made. */
 export const troubledDevices: readonly (readonly [string, Fixture, () => Promise<TroubledDevice>])[] = [
   ['a healthy loop device', 'throttledLoop', healthy],
-  ...hangingDevices.map(([title, fixture, make]) => {
-    const stuck = async (): Promise<TroubledDevice> => {
-      const disk = await make();
-      return Object.assign(disk, {
-        trouble: 'stuck' as const,
-        begin: () => disk.stall(),
-        end: () => disk.release(),
-      });
-    };
-    return [title, fixture, stuck] as const;
-  }),
+  // On a frozen file system a process could not go on: not even by reading.
+  ...hangingKinds
+    .filter(({ fixture }) => fixture !== 'frozenFile')
+    .map(({ title, fixture, make }) => {
+      const stuck = async (): Promise<TroubledDevice> => {
+        const disk = await make();
+        const by = { pid: process.pid, engine: 'io_uring' } as const;
+        return {
+          path: disk.path,
+          trouble: 'stuck',
+          begin: () => disk.stall(),
+          held: async (count) => (disk.tells ? disk.held(count, by) : undefined),
+          holds: () => disk.holds(),
+          end: () => disk.release(),
+          [Symbol.asyncDispose]: () => disk[Symbol.asyncDispose](),
+        };
+      };
+      return [title, fixture, stuck] as const;
+    }),
   ['a file that returns errors', 'stuckFile', async () => failing(await stuckFile())],
   ['a loop device that returns errors', 'stuckLoop', async () => failing(await stuckLoop())],
 ];
