@@ -335,8 +335,9 @@ export class RemapTarget implements AsyncDisposable {
     if (this.#state !== 'active' || activity === undefined) return this.#suspending ?? this.#last;
     const startedAt = performance.now();
     this.#enter('suspending');
-    this.#health.end();
-    this.#suspending = activity.end(request).then(({ aborted, finds }) => {
+    const ending = activity.end(request);
+    this.#health.end(); // Second: who waits for a scan is told why it ends.
+    this.#suspending = ending.then(({ aborted, finds }) => {
       this.#activity = undefined;
       this.#last = { aborted, finds, leftInFlight: this.#inFlight.size };
       this.#latencies.record('presuspend', startedAt);
