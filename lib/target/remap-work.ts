@@ -82,7 +82,11 @@ export class RemapWork {
   ): Promise<void> {
     const { table, spare } = this.#parts;
     const at = table.lookup(block.original) as Sector;
-    const failed = await spare.write(at, block.bytes, { unsettled, signal }, effects);
+    const failed = await spare.write(at, block.bytes, { unsettled, signal }, effects).catch((error) => {
+      // Data that is there and not pointed to is not written yet.
+      if (!(error instanceof OperationError && error.outcome === 'untouched')) effects.wrote('unknown');
+      throw error;
+    });
     if (failed.length > 0) await this.place([block], effects, signal);
     else await this.#durable(effects, signal);
   }
