@@ -15,6 +15,7 @@ export {
   BatchError,
   type CloseReport,
   type Device,
+  type DeviceIdentity,
   type DeviceInfo,
   type WriteOptions,
   type WriteReport,

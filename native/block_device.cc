@@ -69,6 +69,7 @@ int AskSize(OpenedDevice* device, const struct stat& facts) {
     device->size_bytes = static_cast<uint64_t>(facts.st_size);
     device->major = major(facts.st_dev);
     device->minor = minor(facts.st_dev);
+    device->inode = facts.st_ino;
     device->async = !SubmissionIsKnownGood(device->fd);
     return 0;
   }
@@ -77,6 +78,7 @@ int AskSize(OpenedDevice* device, const struct stat& facts) {
   if (sys::ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) != 0) return errno;
   if (sys::ioctl(device->fd, BLKSSZGET, &logical) != 0) return errno;
   if (sys::ioctl(device->fd, BLKPBSZGET, &physical) != 0) physical = static_cast<unsigned int>(logical);
+  if (sys::ioctl(device->fd, BLKGETDISKSEQ, &device->disk_sequence) != 0) device->disk_sequence = 0;
   device->logical_block_size = static_cast<uint32_t>(logical);
   device->physical_block_size = physical;
   return 0;

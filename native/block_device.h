@@ -26,6 +26,8 @@ struct OpenedDevice {
   uint32_t physical_block_size = 512;
   uint32_t major = 0;
   uint32_t minor = 0;
+  uint64_t inode = 0;          // Of a file; 0 for a block device.
+  uint64_t disk_sequence = 0;  // BLKGETDISKSEQ (Linux 5.15); 0 where there is none.
   bool direct = true;
   bool async = false;  // io_uring_enter() could block on it (io spec 1.4).
 };

@@ -137,6 +137,8 @@ Napi::Value Opened(Napi::Env env, const OpenedDevice& device, uint32_t id) {
     return object;
   }
   object.Set("device", id);
+  object.Set("inode", Napi::BigInt::New(env, device.inode));
+  object.Set("diskSequence", Napi::BigInt::New(env, device.disk_sequence));
   object.Set("sizeBytes", Napi::BigInt::New(env, device.size_bytes));
   object.Set("logicalBlockSize", device.logical_block_size);
   object.Set("physicalBlockSize", device.physical_block_size);

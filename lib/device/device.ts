@@ -5,9 +5,21 @@ import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js'
 import type { ByteOffset } from '../base/units.js';
 import type { EngineGuarantees, EngineName } from './engines.js';
 
+/** Which device it is, whatever its path: asked of the descriptor that does the I/O. */
+export interface DeviceIdentity {
+  /** `8:16`: of the block device, or of the file system that a file is on. Another one after a reboot, maybe. */
+  readonly deviceNumber: string;
+  /** Of a file; null for a block device. */
+  readonly inode: bigint | null;
+  /** BLKGETDISKSEQ: no other medium gets it before the next boot. Null for a file, and before Linux 5.15. */
+  readonly diskSequence: bigint | null;
+}
+
 export interface DeviceInfo {
   readonly path: string;
   readonly kind: 'block' | 'file' | 'memory';
+  /** Null for a device in memory. */
+  readonly identity: DeviceIdentity | null;
   readonly engine: EngineName | 'memory';
   readonly guarantees: EngineGuarantees;
   readonly sizeBytes: bigint;

@@ -47,6 +47,7 @@ export class MemoryDevice extends EngineDevice {
     this.info = {
       path: options.path ?? 'memory',
       kind: 'memory',
+      identity: null,
       engine: 'memory',
       guarantees: { leavesWhileStuck: true, workersAlwaysLeave: true },
       sizeBytes: BigInt(this.bytes.length),

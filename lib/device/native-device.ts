@@ -2,7 +2,7 @@
 // and classifies; this file only translates.
 import { type Cancellable, type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
-import type { Device, DeviceInfo } from './device.js';
+import type { Device, DeviceIdentity, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
 import { countStray, eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
@@ -98,6 +98,7 @@ class NativeDevice extends EngineDevice {
     this.info = {
       path,
       kind,
+      identity: identityOf(opened),
       engine,
       guarantees: guaranteesOf(engine),
       sizeBytes,
@@ -181,6 +182,12 @@ class NativeDevice extends EngineDevice {
     });
   }
 }
+
+const identityOf = ({ major, minor, inode, diskSequence }: OpenedDevice): DeviceIdentity => ({
+  deviceNumber: `${major}:${minor}`,
+  inode: inode === 0n ? null : inode,
+  diskSequence: diskSequence === 0n ? null : diskSequence,
+});
 
 /** Closes as soon as nothing prepared waits for the kernel any more. */
 function closeDevice(id: number, device: number): void {

@@ -17,6 +17,10 @@ export interface OpenedDevice {
   readonly failedStep?: string;
   readonly error?: number;
   readonly device: number;
+  /** 0 for a block device. */
+  readonly inode: bigint;
+  /** 0 where there is none. */
+  readonly diskSequence: bigint;
   readonly sizeBytes: bigint;
   readonly logicalBlockSize: number;
   readonly physicalBlockSize: number;

@@ -62,6 +62,7 @@ describe('a path', () => {
   const info: DeviceInfo = {
     path: '/x y',
     kind: 'file',
+    identity: null,
     engine: 'io_uring',
     guarantees: guaranteesOf('io_uring'),
     sizeBytes: 2n ** 63n,

@@ -1,6 +1,6 @@
 // What opening refuses, and in which words. Nothing is changed by a refusal.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -219,5 +219,42 @@ describe.skipIf(noRoot !== undefined)(noRoot ?? 'opening, as root', () => {
       degraded: [],
       found: '1500',
     });
+  });
+});
+
+describe('the identity of a device', () => {
+  it('of a file is its inode and its file system, whatever the path', async () => {
+    const file = zeroFile(join(folder, 'identity'), 655_360);
+    const link = join(folder, 'identity-link');
+    symlinkSync(file, link);
+    const { dev, ino } = statSync(file, { bigint: true });
+    await using plain = await openDevice(file);
+    await using linked = await openDevice(link);
+    const [major, minor] = execFileSync('stat', ['-c', '%Hd:%Ld', file], { encoding: 'utf8' })
+      .trim()
+      .split(':');
+    expect(dev).toBeGreaterThan(0n);
+    expect(plain.info.identity).toEqual({
+      deviceNumber: `${major}:${minor}`,
+      inode: ino,
+      diskSequence: null,
+    });
+    expect(linked.info.identity).toEqual(plain.info.identity);
+  });
+
+  it.skipIf(whyNoLoop())('of a block device is its number and its disk sequence', async () => {
+    const loop = loopDevice(zeroFile(join(folder, 'identity-loop'), 655_360));
+    try {
+      await using device = await openDevice(loop.path);
+      const { identity } = device.info;
+      const folderOf = `/sys/dev/block/${identity?.deviceNumber}`;
+      expect(readFileSync(`${folderOf}/uevent`, 'utf8')).toContain(
+        `DEVNAME=${loop.path.slice('/dev/'.length)}\n`,
+      );
+      expect(identity?.inode).toBeNull();
+      expect(`${identity?.diskSequence}`).toBe(readFileSync(`${folderOf}/diskseq`, 'utf8').trim());
+    } finally {
+      loop.detach();
+    }
   });
 });
