@@ -50,6 +50,14 @@ export const errorCodes = {
   ERR_STORE_CLOSED: 'the store is closed',
   ERR_STORE_READ_ONLY: 'the store was opened for reading',
 
+  // What is saved, planned and put back.
+  ERR_FILE_EXISTS: 'there is such a file already',
+  ERR_IMAGE_INVALID: 'this is no saved image, or it is damaged',
+  ERR_PLAN_CHANGED: 'the plan is not that of the bytes that are there now',
+  ERR_CHANGED_SINCE: 'the spare was written to since this was saved',
+  ERR_OTHER_MAIN: 'the metadata belongs to another main device',
+  ERR_CLOCK_BEHIND: 'by the clock of this host the table is from the future',
+
   // The remap table.
   ERR_TABLE_FULL: 'the table holds 2048 entries, and that is all that fits',
   ERR_TABLE_INVALID: 'this is not the JSON of a remap table',

@@ -25,6 +25,7 @@ const statusOfCodes: Partial<Record<ErrorCode, number>> = {
   ERR_DEVICE_NOT_FOUND: usage,
   ERR_NOT_A_DEVICE: usage,
   ERR_COPY_NOT_VALID: usage,
+  ERR_IMAGE_INVALID: usage,
   ERR_TABLE_FULL: usage,
   ERR_TABLE_INVALID: usage,
   ERR_ORIGINAL_OUT_OF_RANGE: usage,
@@ -35,7 +36,9 @@ const statusOfCodes: Partial<Record<ErrorCode, number>> = {
   ERR_SPARE_IN_USE: usage,
   ERR_SPARE_EXHAUSTED: usage,
 
-  ERR_METADATA_AMBIGUOUS: failed | damageLeft, //  It failed because of it, and it is still there.
+  //  It failed because of it, and it is still there.
+  ERR_METADATA_AMBIGUOUS: failed | damageLeft,
+  ERR_CLOCK_BEHIND: failed | damageLeft,
 };
 
 /** The code of anything that was thrown; undefined where it is not one of ours: a mistake in this program. */

@@ -6,7 +6,7 @@ test('every code leads to bits that cli.md knows, and most to a failed operation
   const codes = (status: number) =>
     Object.keys(errorCodes).filter((code) => statusOf(new DmremapError(code as ErrorCode)) === status);
   expect(codes(32)).toEqual(['ABORT_ERR', 'ERR_TIMEOUT']);
-  expect(codes(12)).toEqual(['ERR_METADATA_AMBIGUOUS']);
+  expect(codes(12)).toEqual(['ERR_METADATA_AMBIGUOUS', 'ERR_CLOCK_BEHIND']);
   expect(codes(16)).toEqual(
     expect.arrayContaining([
       'ERR_USAGE',
