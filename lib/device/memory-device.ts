@@ -15,6 +15,8 @@ export interface MemoryDeviceOptions {
   readonly logicalBlockSize?: number;
   readonly writable?: boolean;
   readonly path?: string;
+  /** Facts of another device that it stands in for; what lies behind its own bytes reads as zero. */
+  readonly standsFor?: DeviceInfo;
 }
 
 interface Flight {
@@ -55,6 +57,7 @@ export class MemoryDevice extends EngineDevice {
       physicalBlockSize: logicalBlockSize,
       writable: options.writable ?? true,
       direct: true,
+      ...options.standsFor,
     };
   }
 
