@@ -13,6 +13,8 @@ import { handoverDoubts } from './handover-doubts.js';
 export interface RepairOptions {
   /** The copy whose table is to be brought to all others, where more than one could be the right one. */
   readonly copy?: number | undefined;
+  /** Commits the table even where a rewrite would do: it was named, so it gets a sequence above all others. */
+  readonly commit?: boolean | undefined;
   /** Rewrites copies that cannot be read: the drive may replace their sectors. What they held is lost. */
   readonly rewriteUnreadable?: boolean | undefined;
   /** Repairs even where only one copy can be written. */
@@ -82,6 +84,7 @@ export function planRepair(report: Findings, options: RepairOptions = {}): Repai
   });
 
   const outranked = whyNotRewrite(report, ours);
+  if (options.commit && outranked.length === 0) outranked.push(`Copy ${ours.copy} was named.`);
   if (options.copy === undefined && report.ambiguities.length > 0) {
     return {
       ...refused(

@@ -1,0 +1,166 @@
+// Room: recovery. A commit of a table that comes from elsewhere: from a backup, or from another image (format section 6 rule
+// 10). What the spare holds is overwritten as by any commit, the copy that is elected there last.
+import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
+import { DmremapError } from '../base/errors.js';
+import { clockSeconds, type Sector, sectorsIn, sequence, u64Max } from '../base/units.js';
+import type { Device } from '../device/device.js';
+import type { ValidCopy } from '../format/codec.js';
+import { geometries, metadataRegionBytes } from '../format/geometry.js';
+import { metadataOf, withHeader } from '../format/metadata.js';
+import { signatureOf } from '../format/signatures.js';
+import { textOf } from '../format/text.js';
+import { isForeign, looksLikeOurs } from '../store/activation.js';
+import { refuseDataInMetadata, refuseUnreadable } from '../store/admission.js';
+import type { CommitReport } from '../store/commit-report.js';
+import { runCommit } from '../store/commit-run.js';
+import { validCopies } from '../store/copies.js';
+import { claimDevice, giveOutSequence } from '../store/device-claims.js';
+import { nextSequenceBase } from '../store/election.js';
+import type { Findings, Report } from '../store/examine.js';
+import { inspect, inspectForWriting } from '../store/inspect.js';
+import { SlotLedger } from '../store/slot-ledger.js';
+import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
+import { effectiveEntries } from '../store/table.js';
+import { withTarget } from '../store/target.js';
+import { readBack } from './read-back.js';
+
+export interface RestoreOptions
+  extends Pick<StoreOptions, 'signal' | 'timeoutMs' | 'now' | 'direct' | 'window'> {
+  /** Writes although the spare shows that it is of another main device, or holds somebody else's data. */
+  readonly allowOther?: boolean | undefined;
+  /** Leaves copies that cannot be read alone, instead of refusing: they could be newer than all others. */
+  readonly allowUnreadable?: boolean | undefined;
+  readonly allowUnsafe?: boolean | undefined;
+  readonly allowDataInMetadata?: boolean | undefined;
+}
+
+export interface RestoreReport {
+  readonly before: Report;
+  readonly commit: CommitReport;
+  readonly after: Report;
+}
+
+/**
+ * Commits the table of `source` to a spare, with a sequence above all that are there.
+ *
+ * Rejections: those of `openDevice`; CommitError as of a commit; with nothing written ERR_OTHER_MAIN and ERR_DATA_PRESENT
+ * (unless allowed), ERR_SPARE_OUT_OF_RANGE where a remap of the table has its sector behind the end of the spare, ERR_IO
+ * where a copy cannot be read, ERR_SINGLE_COPY, ERR_DATA_IN_METADATA, ERR_DEVICE_TOO_SMALL, ERR_SEQUENCE_EXHAUSTED.
+ */
+export function restore(
+  target: string | Device,
+  source: ValidCopy,
+  options: RestoreOptions = {},
+): Cancellable<RestoreReport> {
+  return cancellableAsync(options, async (signal) => {
+    checkStoreOptions(options);
+    const now = options.now ?? clockSeconds;
+    const { direct, window } = options;
+    const open = { mode: 'write', direct, window, signal, keep: false } as const;
+    return withTarget(target, open, async (device) => {
+      const unclaim = claimDevice(device, geometries.driver);
+      try {
+        const before = await inspectForWriting(device, { geometry: 'driver', now: now(), signal });
+        admitRestore(device, before, source, options);
+        const commit = await commitSource(device, before, source, signal);
+        const look = () => inspect(device, { geometry: 'driver', now: now(), signal });
+        return { before, commit, after: await readBack(commit, look) };
+      } finally {
+        unclaim();
+      }
+    });
+  });
+}
+
+async function commitSource(device: Device, before: Report, source: ValidCopy, signal: AbortSignal) {
+  const base = nextSequenceBase(before.copies);
+  if (base >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
+  const next = sequence(base + 1n);
+  giveOutSequence(device, next);
+  const metadata = withHeader(metadataOf(source), {
+    sequenceNumber: next,
+    timestampSeconds: before.now,
+    spareDeviceSectors: sectorsOfSpare(device, source),
+  });
+  return runCommit({
+    device,
+    //  What is elected there is the last to be overwritten, and not before the new table is durable.
+    ledger: new SlotLedger(geometries.driver, before.copies, before.elections.ours?.copy, before.now),
+    metadata,
+    indexOf: (copy) => copy,
+    fresh: false,
+    signal,
+  });
+}
+
+/** What is written as the size of the spare: of the one at hand, unless that is an image of the region alone. */
+export function sectorsOfSpare({ info }: Device, { header }: ValidCopy): Sector {
+  const isImage = info.kind !== 'block' && info.sizeBytes <= metadataRegionBytes;
+  return isImage ? header.spareDeviceSectors : sectorsIn(info.sizeBytes);
+}
+
+/** Whether it may be done. @throws DmremapError as `restore` says. */
+export function admitRestore(
+  device: Device,
+  report: Report,
+  source: ValidCopy,
+  options: RestoreOptions,
+): void {
+  const { path } = device.info;
+  const fitting = report.copies.filter(({ slot }) => slot.state !== 'absent').length;
+  if (fitting === 0) throw new DmremapError('ERR_DEVICE_TOO_SMALL', `${path}: no copy of 131072 bytes fits`);
+  if (!options.allowUnreadable) refuseUnreadable(path, report);
+  if (!options.allowOther) refuseOthers(path, report, source);
+  const effective = effectiveEntries(source.entries);
+  const spareSectors = sectorsOfSpare(device, source);
+  const outside = source.entries.find((entry, at) => effective[at] && entry.spareSector >= spareSectors);
+  if (outside !== undefined) {
+    const message = `the data of sector ${outside.originalSector} would lie at ${outside.spareSector}, and ${path} has ${spareSectors} sectors`;
+    throw new DmremapError('ERR_SPARE_OUT_OF_RANGE', message);
+  }
+  if (fitting === 1 && !options.allowUnsafe) throw new DmremapError('ERR_SINGLE_COPY');
+  if (options.allowDataInMetadata) return;
+  refuseDataInMetadata(report.shown?.slot.entries ?? [], geometries.driver);
+  refuseDataInMetadata(source.entries, geometries.driver);
+}
+
+function refuseOthers(path: string, report: Report, source: ValidCopy): void {
+  const differences = otherMain(report, source);
+  if (differences.length > 0) {
+    const message = `${path}: it belongs to another main device: ${differences.join('; ')}`;
+    throw new DmremapError('ERR_OTHER_MAIN', message);
+  }
+  const strange = report.copies.find(isForeign)
+    ? 'a layout that is not the kernel module’s'
+    : strangerOn(report);
+  if (strange !== null) throw new DmremapError('ERR_DATA_PRESENT', `${path}: it holds ${strange}`);
+}
+
+/** Not where there is, or was, metadata of ours: to bring that back is what a restore is for. */
+function strangerOn({ copies }: Findings): string | null {
+  const slot = copies[0]?.slot;
+  if (copies.some(looksLikeOurs) || slot?.state !== 'damaged' || slot.bytes === null) return null;
+  return signatureOf(slot.bytes);
+}
+
+/** What shows that the valid copies on a spare are of another pair of devices than a table: clauses. */
+export function otherMain({ copies }: Findings, { header }: ValidCopy): string[] {
+  const differences = validCopies(copies).flatMap(({ slot }) => {
+    const found = slot.header;
+    const rows: readonly [what: string, here: string, there: string][] = [
+      ['main has N sectors', `${found.mainDeviceSectors}`, `${header.mainDeviceSectors}`],
+      ['the UUID of main is "N"', textOf(found.mainDeviceUuid), textOf(header.mainDeviceUuid)],
+      ['the UUID of the spare is "N"', textOf(found.spareDeviceUuid), textOf(header.spareDeviceUuid)],
+      ['the fingerprint is N', hexOf(found.deviceFingerprint), hexOf(header.deviceFingerprint)],
+    ];
+    return rows
+      .filter(([, here, there]) => here !== there)
+      .map(
+        ([what, here, there]) =>
+          `${what.replace('N', here)} there, ${there === '' ? 'empty' : there} in the table`,
+      );
+  });
+  return [...new Set(differences)];
+}
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -1,0 +1,104 @@
+// Room: recovery, pure part. In which order a region is put back, so that a crash at any moment loses nothing: what is left
+// then is what was there, what is put back, or slots that are disarmed; and the same again goes on from there.
+//
+//   of a slot     1. its first block is zeroed   2. everything else   3. its first block
+//                 each durable before the next: no mixture of two copies can ever be valid, whatever the bytes are
+//   of the slots  one at a time; first those that no election needs now, and of these first those that will be elected;
+//                 the copy that we elect now is the last, so that a reader finds the one table or the other
+import { byteOffset, type UnixSeconds } from '../base/units.js';
+import type { WriteStep } from '../device/device.js';
+import { geometries } from '../format/geometry.js';
+import { slotBytes, structureBytes } from '../format/structure.js';
+import { readCopies, type SlotCopy } from '../store/copies.js';
+import { electDriver, electOurs } from '../store/election.js';
+import { sameTable } from '../store/table.js';
+
+export interface UndoOptions {
+  /** The device writes whole blocks of this. */
+  readonly blockBytes: number;
+  /** For the module's election. */
+  readonly now: UnixSeconds;
+  /** Copies that are left as they are: they were not saved. */
+  readonly leave: readonly number[];
+  /** Copies that cannot be read: all of them is written. */
+  readonly unreadable: readonly number[];
+}
+
+/** The writes that turn one region into the other, group by group. Both have the same length. */
+export function undoGroups(
+  found: Uint8Array,
+  target: Uint8Array,
+  options: UndoOptions,
+): readonly (readonly WriteStep[])[] {
+  const { leave, unreadable, blockBytes } = options;
+  const slots = slotOrder(found, target, options).filter((copy) => !leave.includes(copy));
+  const end =
+    geometries.driver.slots.filter((slot) => Number(slot) + slotBytes <= found.length).length * slotBytes;
+  return [
+    ...slots.flatMap((copy) => slotGroups(found, target, copy, unreadable.includes(copy), blockBytes)),
+    //  Behind the last slot that fits: no copy, and still a part of what was saved.
+    piecesOf(found, target, end, found.length, blockBytes),
+  ].filter((group) => group.length > 0);
+}
+
+function slotGroups(found: Uint8Array, target: Uint8Array, copy: number, all: boolean, block: number) {
+  const start = copy * slotBytes;
+  const body = start + Math.ceil(structureBytes / block) * block;
+  const end = start + slotBytes;
+  const inStructure = all || piecesOf(found, target, start, body, block).length > 0;
+  if (!inStructure) return [piecesOf(found, target, body, end, block)];
+  const first = { offset: byteOffset(start), bytes: target.slice(start, start + block) };
+  const rest = all
+    ? [{ offset: byteOffset(start + block), bytes: target.slice(start + block, end) }]
+    : piecesOf(found, target, start + block, end, block);
+  return [[{ ...first, bytes: new Uint8Array(block) }], rest, [first]];
+}
+
+/** The blocks from `start` to `end` that differ, those that follow each other as one. */
+function piecesOf(
+  found: Uint8Array,
+  target: Uint8Array,
+  start: number,
+  end: number,
+  block: number,
+): WriteStep[] {
+  const pieces: { at: number; end: number }[] = [];
+  for (let at = start; at < end; at += block) {
+    if (Buffer.compare(found.subarray(at, at + block), target.subarray(at, at + block)) === 0) continue;
+    const last = pieces.at(-1);
+    if (last?.end === at) last.end = at + block;
+    else pieces.push({ at, end: at + block });
+  }
+  return pieces.map((piece) => ({ offset: byteOffset(piece.at), bytes: target.slice(piece.at, piece.end) }));
+}
+
+/** The slots that fit, in the order in which they are put back. */
+function slotOrder(found: Uint8Array, target: Uint8Array, { now, unreadable }: UndoOptions): number[] {
+  const before = copiesIn(found).filter(({ copy }) => !unreadable.includes(copy));
+  const after = copiesIn(target);
+  const elected = [electOurs(before)?.slot.bytes, electDriver(before, now)?.bytes];
+  const wanted = electOurs(after)?.slot.bytes;
+  const holds = ({ slot }: SlotCopy, bytes: Uint8Array | undefined) =>
+    bytes !== undefined && slot.state === 'valid' && sameTable(slot.bytes, bytes);
+  const rank = ({ copy }: SlotCopy): number => {
+    const now = before.find((one) => one.copy === copy);
+    const [ours, drivers] = elected.map((bytes) => now !== undefined && holds(now, bytes));
+    const place = ours ? 2 : drivers ? 1 : 0;
+    const becomes = after[copy];
+    return 2 * place + (becomes !== undefined && holds(becomes, wanted) ? 0 : 1);
+  };
+  return after
+    .filter(({ slot }) => slot.state !== 'absent')
+    .sort((a, b) => rank(a) - rank(b) || a.copy - b.copy)
+    .map(({ copy }) => copy);
+}
+
+export const copiesIn = (region: Uint8Array): SlotCopy[] =>
+  readCopies(
+    geometries.driver,
+    geometries.driver.slots.map((slot) => ({
+      kind: 'bytes',
+      bytes: region.subarray(Number(slot), Number(slot) + slotBytes),
+    })),
+    BigInt(region.length),
+  );
