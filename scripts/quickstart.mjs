@@ -67,6 +67,12 @@ step('The check finds it: exit status 4, and three good copies are left', 'dmrem
 step('The table is still there', 'dmremap remap list spare.img');
 step('What a repair would do: a plan, nothing is written', 'dmremap repair spare.img', 4);
 step('Carry it out: exit status 1, repaired', 'dmremap repair --apply spare.img', 1);
+step(
+  'Regret it: the damage is back, byte for byte (exit status 4)',
+  'dmremap undo "$(ls -t "$XDG_STATE_HOME"/dmremap/*.img | head -n 1)"',
+  4,
+);
+step('And repair it again', 'dmremap repair --apply spare.img', 1);
 step('And all is well', 'dmremap check spare.img');
 step(
   'A commit that is aborted in the middle, and what is on the disk afterwards',

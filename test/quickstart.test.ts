@@ -17,6 +17,7 @@ it('the quickstart does the main job, and each step ends as it should', () => {
   expect(stdout).toContain('[exit status 4]');
   expect(stdout).toContain('nothing was written: --apply does it\n[exit status 4]');
   expect(stdout).toContain('repaired: every copy that fits holds the table\n[exit status 1]');
+  expect(stdout).toContain(", byte for byte: as it was before 'repair'");
   expect(stdout).toContain('as it was said');
   expect(stdout.slice(stdout.lastIndexOf('$ dmremap check'))).toMatch(
     /^\$ dmremap check spare\.img\nspare\.img: CLEAN: .*sequence 1\)\n {2}module: .*\n\[exit status 0\]\n/,

@@ -1,53 +1,80 @@
-// Room: cli. What a write command is about to overwrite, saved first. The backup lies on another device than the spare,
-// so it is written with ordinary synchronous calls: to a file of its own, fsynced with its folder, and read back.
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+// Room: cli. How every command writes: it is tried out on a copy in memory first, which is the plan; what the plan overwrites
+// is saved, durably and proven, with what `undo` has to know; what was read is read again; and then the same code does it on
+// the spare, through a device that lets nothing pass but that plan.
+import { mkdirSync, rmSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DmremapError } from '../base/errors.js';
-import { type Device, maxTransferBytes } from '../device/device.js';
-import { metadataRegionBytes } from '../format/geometry.js';
-import { slotBytes } from '../format/structure.js';
-import type { Report } from '../store/examine.js';
+import type { UnixSeconds } from '../base/units.js';
+import { PlannedDevice } from '../device/planned-device.js';
+import { RehearsalDevice } from '../device/rehearsal-device.js';
+import { fileError, syncFolder, writeNewFile } from '../recovery/new-file.js';
+import { encodePreimage, type Preimage, preimageOf } from '../recovery/preimage.js';
+import { type Region, readRegion, refuseOtherRegion, rehearsalOf } from '../recovery/region.js';
+import { type Operation, type Plan, rehearse } from '../recovery/rehearse.js';
+import { examineDevice } from '../store/examine-device.js';
 import { copiesText } from '../store/words.js';
 import type { Args } from './args.js';
 import { UsageError } from './args.js';
 import type { Context } from './context.js';
-import { escapeText, shellQuote } from './escape.js';
+import { commandLine, escapeText } from './escape.js';
 import { type Spare, wroteNothing } from './spare.js';
 import { bytesText, utcOf } from './text.js';
 
+/** A pre-image, as it is told. */
 export interface Backup {
   readonly file: string;
+  /** Of the region in it. */
   readonly bytes: number;
   /** The command that puts it back. */
   readonly undo: string;
 }
 
 /** What `--backup` and `--no-backup` ask for: a file, none, or the usual place. */
-export function backupChoice(args: Args, command: string): string | 'none' | undefined {
-  const file = args.values.get('backup');
-  if (file === '') throw new UsageError('--backup needs a value: FILE', command);
-  if (file !== undefined && args.flags.has('no-backup')) {
+export function backupChoice(args: Args, command: string, option = 'backup'): string | 'none' | undefined {
+  const file = args.values.get(option);
+  if (file === '') throw new UsageError(`--${option} needs a value: FILE`, command);
+  if (!args.flags.has('no-backup')) return file;
+  if (file !== undefined) {
     throw new UsageError("'--backup' and '--no-backup' exclude each other", command);
   }
-  return file;
+  return 'none';
 }
 
-/**
- * Runs `write` with the metadata region saved before it. Where nothing was written, the backup goes again: it would
- * stand in the way of a second try.
- * @param unreadable copies that are left out, because they are known not to be readable. Undoing leaves them alone.
- */
-export async function withBackup<T>(
+/** What a command is going to write. */
+export interface WriteJob<T> {
+  readonly command: string;
+  /** Where the pre-image goes. */
+  readonly backup: ReturnType<typeof backupChoice>;
+  /** Does it. Called twice, with one clock: once on a copy in memory, once on the spare. */
+  readonly operate: Operation<T>;
+}
+
+export interface Written<T> {
+  readonly result: T;
+  /** Null where nothing was to be saved. */
+  readonly backup: Backup | null;
+}
+
+/** Reads what is there, plans and carries the plan out. What `operate` refuses ends it before anything is saved. */
+export async function planAndWrite<T>(context: Context, spare: Spare, job: WriteJob<T>): Promise<Written<T>> {
+  const region = await readRegion(spare.device, spare.limits);
+  return carryOut(context, spare, job, await rehearse(spare.device, region, context.now(), job.operate));
+}
+
+/** Carries a plan out. Where nothing was written, the pre-image goes again: it would stand in the way of a second try. */
+export async function carryOut<T>(
   context: Context,
-  args: Args,
   spare: Spare,
-  report: Report,
-  write: (backup: Backup | null) => Promise<T>,
-  unreadable: readonly number[] = [],
-): Promise<T> {
-  const backup = args.flags.has('no-backup') ? null : await save(context, args, spare, report, unreadable);
+  job: WriteJob<T>,
+  plan: Plan<unknown>,
+): Promise<Written<T>> {
+  const { device, path, limits } = spare;
+  const idle = plan.writes.length === 0 || job.backup === 'none';
+  const backup = idle ? null : await save(context, spare, job, plan);
   try {
-    return await write(backup);
+    refuseOtherRegion(path, plan.region, await readRegion(device, limits));
+    const result = await job.operate(new PlannedDevice(device, plan.writes), () => plan.now);
+    return { result, backup };
   } catch (error) {
     if (backup !== null && wroteNothing(error)) {
       rmSync(backup.file, { force: true });
@@ -59,88 +86,75 @@ export async function withBackup<T>(
 
 async function save(
   context: Context,
-  args: Args,
-  spare: Spare,
-  report: Report,
-  unreadable: readonly number[],
-): Promise<Backup | null> {
-  const { region, parts } = await readRegion(spare, unreadable);
-  const named = args.values.get('backup');
-  if (named === undefined && region.every((byte) => byte === 0)) return null;
+  { device, path }: Spare,
+  { command, backup }: WriteJob<unknown>,
+  plan: Plan<unknown>,
+): Promise<Backup> {
+  const { region, now } = plan;
+  const before = await examineDevice(rehearsalOf(device, region), { geometry: 'driver', now });
+  const after = await examineDevice(new RehearsalDevice(plan.after, device.info), {
+    geometry: 'driver',
+    now,
+  });
+  const preimage = preimageOf(plan, command, device.info, before, after);
+  const bytes = encodePreimage(region.bytes, preimage);
   const file =
-    named === undefined ? writeToDefaultPlace(context, spare.path, report, region) : absolute(context, named);
-  if (named !== undefined) writeBackup(file, region);
-  const undo = undoCommand(file, absolute(context, spare.path), region.length, parts, spare.device);
-  const size = bytesText(BigInt(region.length));
-  const but = unreadable.length > 0 ? ` without ${copiesText(unreadable)}, which cannot be read,` : '';
-  context.stderr.write(
-    `saved the first ${size} of ${escapeText(spare.path)}${but} to ${escapeText(file)}; undo with:\n  ${undo}\n`,
-  );
-  return { file, bytes: region.length, undo };
+    backup === undefined
+      ? await writeToDefaultPlace(context, path, preimage, bytes)
+      : await writeTo(absolute(context, backup), bytes);
+  const saved = { file, bytes: region.bytes.length, undo: commandLine('undo', file) };
+  context.stderr.write(`${savedLine(path, region, saved)}; undo with:\n  ${saved.undo}\n`);
+  return saved;
 }
 
-interface Part {
-  readonly at: number;
-  readonly length: number;
-}
-
-if (maxTransferBytes !== slotBytes) throw new Error('the region is not read copy by copy');
-
-/** A failed read ends the command: what cannot be read cannot be saved, and nothing is written after it. */
-async function readRegion({ device, limits }: Spare, unreadable: readonly number[]) {
-  const { sizeBytes, logicalBlockSize } = device.info;
-  const whole = Number(sizeBytes < metadataRegionBytes ? sizeBytes : BigInt(metadataRegionBytes));
-  const region = new Uint8Array(whole - (whole % logicalBlockSize));
-  const parts: Part[] = [];
-  for (let at = 0; at < region.length; at += slotBytes) {
-    if (unreadable.includes(at / slotBytes)) continue;
-    const length = Math.min(slotBytes, region.length - at);
-    region.set(await device.read(BigInt(at), length, limits()), at);
-    const last = parts.at(-1);
-    if (last === undefined || last.at + last.length < at) parts.push({ at, length });
-    else parts[parts.length - 1] = { at: last.at, length: last.length + length };
-  }
-  return { region, parts };
+function savedLine(path: string, { missing }: Region, { file, bytes }: Backup): string {
+  const lost = copiesText(missing.map(({ copy }) => copy));
+  const but = missing.length > 0 ? ` without ${lost}, which cannot be read,` : '';
+  return `saved the first ${bytesText(BigInt(bytes))} of ${escapeText(path)}${but} to ${escapeText(file)}`;
 }
 
 /** Not normalised: `a/../b` is another file than `b` where `a` is a symbolic link. */
-const absolute = ({ cwd }: Context, path: string): string => (isAbsolute(path) ? path : `${cwd}/${path}`);
+export const absolute = ({ cwd }: Context, path: string): string =>
+  isAbsolute(path) ? path : `${cwd}/${path}`;
 
-function undoCommand(
-  file: string,
-  spare: string,
-  bytes: number,
-  parts: readonly Part[],
-  { info }: Device,
-): string {
-  //  O_DIRECT wants whole logical blocks, and past the page cache so that the next reader sees it.
-  const blockSize = bytes % 4096 === 0 ? 4096 : info.logicalBlockSize;
-  const flags = info.direct ? ' oflag=direct' : '';
-  const copy = `dd if=${shellQuote(file)} of=${shellQuote(spare)} bs=${blockSize} conv=notrunc,fsync${flags}`;
-  if (parts.length === 1 && parts[0]?.length === bytes) return copy;
-  return parts
-    .map(({ at, length }) => [at, length].map((count) => count / blockSize))
-    .map(([at, count]) => `${copy} skip=${at} seek=${at} count=${count}`)
-    .join(' && ');
+async function writeTo(file: string, bytes: Uint8Array): Promise<string> {
+  try {
+    await writeNewFile(file, bytes);
+    return file;
+  } catch (error) {
+    throw backupFailed(file, error);
+  }
 }
 
-function writeToDefaultPlace(context: Context, path: string, report: Report, region: Uint8Array): string {
+async function writeToDefaultPlace(
+  context: Context,
+  path: string,
+  preimage: Preimage,
+  bytes: Uint8Array,
+): Promise<string> {
   const folder = stateFolder(context);
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw backupFailed(folder, error);
-  }
-  const stem = join(folder, `${fileStem(path)}-${stamp(context)}-${sequenceWord(report)}`);
+  makeFolder(folder);
+  const { before } = preimage.sequence;
+  const sequence = before === null ? 'noseq' : `seq${before}`;
+  const stem = join(folder, `${fileStem(path)}-${stamp(context.now())}-${sequence}`);
   for (let attempt = 1; ; attempt += 1) {
-    const file = attempt === 1 ? `${stem}.img` : `${stem}-${attempt}.img`;
     try {
-      writeBackup(file, region);
-      return file;
+      return await writeTo(attempt === 1 ? `${stem}.img` : `${stem}-${attempt}.img`, bytes);
     } catch (error) {
-      const taken = error instanceof DmremapError && error.errno === 'EEXIST';
+      const taken = error instanceof DmremapError && error.code === 'ERR_FILE_EXISTS';
       if (!taken || attempt >= 100) throw error;
     }
+  }
+}
+
+/** The folder with its own name durable: a file in a folder that a power cut takes away is lost too. */
+function makeFolder(folder: string): void {
+  try {
+    const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
+  } catch (error) {
+    throw backupFailed(folder, error);
   }
 }
 
@@ -160,44 +174,9 @@ const fileStem = (path: string): string =>
   basename(path)
     .replace(/[^A-Za-z0-9._-]/g, '_')
     .slice(0, 64) || 'spare';
-const stamp = ({ now }: Context): string => utcOf(now()).replace(/[^0-9TZ]/g, '');
-const sequenceWord = ({ elections: { ours } }: Report): string =>
-  ours === null ? 'noseq' : `seq${ours.sequence}`;
-
-function writeBackup(file: string, region: Uint8Array): void {
-  let made = false;
-  try {
-    const descriptor = openSync(file, 'wx', 0o600);
-    made = true;
-    try {
-      for (let at = 0; at < region.length; ) at += writeSync(descriptor, region, at);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    syncFolder(dirname(file));
-    if (Buffer.compare(readFileSync(file), region) !== 0) throw new Error('it reads back with other bytes');
-  } catch (error) {
-    if (made) rmSync(file, { force: true });
-    throw backupFailed(file, error);
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
+const stamp = (now: UnixSeconds): string => utcOf(now).replace(/[^0-9TZ]/g, '');
 
 function backupFailed(file: string, cause: unknown): DmremapError {
-  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  const reason = errno ?? (cause instanceof Error ? cause.message : String(cause));
-  const words = errno === 'EEXIST' ? 'it exists already (EEXIST)' : reason;
-  return new DmremapError('ERR_IO', `the backup failed, so nothing is written: ${file}: ${words}`, {
-    errno,
-    cause,
-  });
+  const { code, errno, message } = fileError(file, cause);
+  return new DmremapError(code, `the backup failed, so nothing is written: ${message}`, { errno, cause });
 }

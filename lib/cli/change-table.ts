@@ -1,10 +1,11 @@
 // Room: cli. A change of the table, durable in one commit or not made at all: what `remap add` and `remap remove` share.
+import type { UnixSeconds } from '../base/units.js';
 import type { CommitReport } from '../store/commit-report.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { RemapTable } from '../store/remap-table.js';
 import { explainAmbiguity } from './ambiguity.js';
 import type { Args } from './args.js';
-import { type Backup, withBackup } from './backup.js';
+import { type Backup, backupChoice, planAndWrite } from './backup.js';
 import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { copyOption } from './numbers.js';
@@ -25,26 +26,31 @@ export interface Changed<T> extends ReadBack {
   readonly backup: Backup | null;
 }
 
-/** Opens the table, lets `change` change it, saves what is there, commits and reads back. What `change` throws ends it. */
+/** Opens the table, lets `change` change it, commits and reads back: planned and saved before. What `change` throws ends it. */
 export async function changeTable<T>(
   context: Context,
   args: Args,
   spare: Spare,
   options: { readonly command: string; readonly spacing?: 8 | 1 },
-  change: (table: RemapTable) => T,
+  change: (table: RemapTable, now: UnixSeconds) => T,
 ): Promise<Changed<T>> {
-  const { device, limits } = spare;
+  const { limits } = spare;
   const { command, spacing } = options;
-  const open = { mode: 'write', copy: copyOption(args, command), spacing, now: context.now } as const;
-  const store = await explainAmbiguity(context, spare, MetadataStore.open(device, { ...open, ...limits() }));
-  const result = change(store.table);
-  const done = await withBackup(context, args, spare, store.report, async (backup) => {
-    const commit = await store.commit({
-      allowUnsafe: args.flags.has('allow-single-copy'),
-      allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
-      ...limits(),
-    });
-    return { commit, backup };
+  const copy = copyOption(args, command);
+  const { result, backup } = await planAndWrite(context, spare, {
+    command,
+    backup: backupChoice(args, command),
+    operate: async (device, now) => {
+      const opening = MetadataStore.open(device, { mode: 'write', copy, spacing, now, ...limits() });
+      await using store = await explainAmbiguity(context, { ...spare, device }, opening);
+      const result = change(store.table, now());
+      const commit = await store.commit({
+        allowUnsafe: args.flags.has('allow-single-copy'),
+        allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
+        ...limits(),
+      });
+      return { result, commit };
+    },
   });
-  return { result, ...done, ...(await readBack(context, spare)) };
+  return { ...result, backup, ...(await readBack(context, spare)) };
 }

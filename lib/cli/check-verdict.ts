@@ -83,7 +83,7 @@ export function recommendations(report: Report, path: string): string[] {
     lines.push(
       `look at each table (${type('examine --copy N')}) and choose: a newer one may not be elected`,
       ...(isRepairable(report)
-        ? [`then repair from the one that you choose: ${type('repair --copy N')}`]
+        ? [`then repair from the one that you choose: ${type('repair --use copy=N')}`]
         : []),
     );
   }

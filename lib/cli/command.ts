@@ -35,6 +35,11 @@ export const writeOptions = {
   'allow-single-copy': { help: 'write where only one copy fits: a crash meanwhile may leave none' },
 } as const;
 
+/** For commands to which `--backup` means something else, or that never go without. */
+export const preimageOption = {
+  preimage: { value: 'FILE', help: 'save what will be overwritten to FILE, which must not exist' },
+} as const;
+
 export const copyIndexOption = {
   'copy-index': {
     value: 'own|zero',

@@ -8,7 +8,7 @@ import { examineDevice } from '../store/examine-device.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, UsageError } from './args.js';
-import { type Backup, backupChoice, withBackup } from './backup.js';
+import { type Backup, backupChoice, planAndWrite } from './backup.js';
 import { type Command, copyIndexOption, jsonOption, print, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { escapeText, jsonText } from './escape.js';
@@ -46,27 +46,32 @@ export const createCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['SPARE'], name);
     const copyIndex = choiceOption(args, 'copy-index', ['own', 'zero'], name);
-    backupChoice(args, name);
+    const saveTo = backupChoice(args, name);
     timeoutOption(args, name);
     const mainSectors = await mainSize(context, args, path);
     return withSpare(context, args, path, name, async (spare) => {
       const { device, limits } = spare;
       const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
       refuseExisting(path, before, args.flags.has('force'));
-      const created = await withBackup(context, args, spare, before, async (backup) => {
-        const store = await MetadataStore.create(device, {
-          mainSectors,
-          copyIndex,
-          now: context.now,
-          force: args.flags.has('force'),
-          allowUnsafe: args.flags.has('allow-single-copy'),
-          ...limits(),
-        });
-        const { table, sequence } = store;
-        return { sequence, mainSectors: table.mainSectors, spareSectors: table.spareSectors, backup };
+      const { result, backup } = await planAndWrite(context, spare, {
+        command: name,
+        backup: saveTo,
+        operate: async (target, now) => {
+          const store = await MetadataStore.create(target, {
+            mainSectors,
+            copyIndex,
+            now,
+            force: args.flags.has('force'),
+            allowUnsafe: args.flags.has('allow-single-copy'),
+            ...limits(),
+          });
+          const { table, sequence } = store;
+          await store.close();
+          return { sequence, mainSectors: table.mainSectors, spareSectors: table.spareSectors };
+        },
       });
       const { report, status } = await readBack(context, spare);
-      return status | tell(context, args, spare, { ...created, report });
+      return status | tell(context, args, spare, { ...result, backup, report });
     });
   },
 };

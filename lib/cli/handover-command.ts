@@ -6,7 +6,7 @@ import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
-import { type Backup, backupChoice, withBackup } from './backup.js';
+import { type Backup, backupChoice, planAndWrite } from './backup.js';
 import {
   type Command,
   copyIndexOption,
@@ -51,7 +51,7 @@ export const handoverCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['SPARE'], name);
     const copyIndex = choiceOption(args, 'copy-index', ['own', 'zero'], name);
-    backupChoice(args, name);
+    const saveTo = backupChoice(args, name);
     timeoutOption(args, name);
     const allowed = {
       allowUnsafe: args.flags.has('allow-single-copy'),
@@ -62,12 +62,13 @@ export const handoverCommand: Command = {
       const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
       const source = handoverSource(path, before, allowed);
       if (isHandedOver(before, source)) return tell(context, args, path, { source, done: null });
-      const done = await withBackup(context, args, spare, before, async (backup) => {
-        const options = { ...allowed, copyIndex, now: context.now, ...limits() };
-        const { commit, after } = await handover(device, options);
-        return commit && { commit, after, backup };
+      const { result, backup } = await planAndWrite(context, spare, {
+        command: name,
+        backup: saveTo,
+        operate: (target, now) => handover(target, { ...allowed, copyIndex, now, ...limits() }),
       });
-      return tell(context, args, path, { source, done });
+      const { commit, after } = result;
+      return tell(context, args, path, { source, done: commit && { commit, after, backup } });
     });
   },
 };

@@ -30,7 +30,7 @@ export function handoverSource(
     throw ambiguousError(
       { ...report, ambiguities },
       `${path}: `,
-      `choose one first with ${commandLine('repair --apply --copy N', path)}`,
+      `choose one first with ${commandLine('repair --apply --use copy=N', path)}`,
     );
   }
   for (const { copy, slot } of copies) {

@@ -38,8 +38,10 @@ export const remapAddCommand: Command = {
     backupChoice(args, name);
     timeoutOption(args, name);
     return withSpare(context, args, path, name, async (spare) => {
-      const added = await changeTable(context, args, spare, { command: name, spacing }, (remaps) =>
-        wanted.map((one) => remaps.add(one.original, { spare: one.spare })),
+      const added = await changeTable(context, args, spare, { command: name, spacing }, (remaps, now) =>
+        wanted.map((one) =>
+          remaps.add(one.original, { spare: one.spare, timestampNs: now * 1_000_000_000n }),
+        ),
       );
       return tell(context, args, path, added);
     });

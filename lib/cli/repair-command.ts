@@ -1,33 +1,35 @@
 // Room: cli. `dmremap repair`: every copy gets the elected table again. It tells its plan; only --apply writes.
-import { type RepairReport, repair } from '../recovery/repair.js';
-import { planRepair } from '../recovery/repair-plan.js';
-import { examineDevice } from '../store/examine-device.js';
-import { ambiguousError } from './ambiguity.js';
-import { type Args, exactOperands } from './args.js';
-import { type Backup, backupChoice, withBackup } from './backup.js';
+import type { DmremapError } from '../base/errors.js';
+import { sha256Of } from '../format/sealed-image.js';
+import { writeNewFile } from '../recovery/new-file.js';
+import { clockOfPlan, isPlanId } from '../recovery/rehearse.js';
+import { type Args, exactOperands, UsageError } from './args.js';
+import { absolute, type Backup, backupChoice, carryOut } from './backup.js';
 import { type Command, dataInMetadataOption, jsonOption, print, writeOptions } from './command.js';
 import { toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
-import { jsonText } from './escape.js';
+import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { ExplainedError, explanation } from './failure.js';
-import { type Limits, limitsOf } from './limits.js';
-import { copyOption, timeoutOption } from './numbers.js';
-import {
-  type RepairOutlook,
-  repairRefusal,
-  repairSteps,
-  stillToRepair,
-  unreadableCopies,
-} from './repair-steps.js';
+import { limitsOf } from './limits.js';
+import { timeoutOption } from './numbers.js';
+import { yesOption } from './other-main.js';
+import { lookAt, useOption } from './repair-outlook.js';
+import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
-import { type Spare, withSpare } from './spare.js';
+import { withSpare } from './spare.js';
+import { bytesText } from './text.js';
 
 const name = 'repair';
 
-type Carried = Pick<RepairReport, 'commit' | 'after'> & { readonly backup: Backup | null };
+/** What came of it. */
+interface Carried extends RepairDone {
+  readonly backup: Backup | null;
+  /** The new image, where that was asked for. */
+  readonly output: { readonly file: string; readonly bytes: number } | null;
+}
 
-const notCarried: Carried = { commit: null, after: null, backup: null };
+const notCarried: Carried = { commit: null, after: null, backup: null, output: null };
 
 export const repairCommand: Command = {
   name,
@@ -35,100 +37,136 @@ export const repairCommand: Command = {
   summary: 'bring every copy back to the elected table; tells its plan, and writes with --apply only',
   about: [
     'Rewrites copies that are damaged, blank, stale or misdirected, and leaves the good ones alone. Where the elected',
-    'table does not outrank all others, or the kernel module does not take it, the way is a commit with a new sequence.',
+    'table does not outrank all others, or the kernel module does not take it, the way is a commit with a new sequence;',
+    'so it is where --use or --ignore-clock names the table.',
     'Without --apply PATH is opened for reading only. With it the spare is held exclusively, what is there is saved',
-    'before, and everything is read again afterwards.',
+    'before, exactly the plan is written, and everything is read again afterwards. The plan has a name made of what is on',
+    'the spare and of what would be written: --plan carries out that one, as it was shown, or nothing.',
+    '--output leaves PATH alone and writes the metadata region as it would be, 655360 bytes, to a new file: a repair',
+    'changes nothing else, and every command takes that for the spare.',
     'Exits with 0 where there is nothing to do and 1 where it has repaired; with 4 where damage is left, and without',
     '--apply where there is something to repair.',
   ],
   options: {
     apply: { help: 'carry the plan out' },
-    copy: { value: 'N', help: 'repair from copy N (0 to 4), where more than one could be the right one' },
+    plan: { value: 'ID', help: 'with --apply: only if it is this plan, of the last 24 hours' },
+    output: { value: 'NEW', help: 'carry it out in a new image; PATH is only read' },
+    use: {
+      value: 'copy=N|seq=N|file=FILE',
+      help: 'commit this table: of a copy (0 to 4), of a sequence, or of a backup or image',
+    },
+    'ignore-clock': { help: 'commit the table that wins but for the clock of this host' },
     'rewrite-unreadable': { help: 'rewrite copies that cannot be read too: what they held is lost' },
+    ...yesOption,
     ...dataInMetadataOption,
     ...writeOptions,
     ...jsonOption,
   },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
-    copyOption(args, name);
+    useOption(args);
     backupChoice(args, name);
+    const planned = plannedOption(context, args);
+    const output = outputOption(args);
     const timeoutMs = timeoutOption(args, name);
-    if (!args.flags.has('apply')) {
-      const outlook = await lookAt(context, args, path, limitsOf(context, timeoutMs));
-      if (!args.flags.has('json')) print(context, [...planLines(path, outlook), planEnd(outlook)]);
-      return tell(context, args, path, outlook, notCarried);
+    if (args.flags.has('apply')) {
+      return withSpare(context, args, path, name, async (spare) => {
+        const outlook = await lookAt(context, args, spare, planned?.now);
+        refuseOtherPlan(path, outlook, planned?.id);
+        const { job, trial } = admitted(path, outlook);
+        told(context, args, path, outlook, trial === null ? ['nothing was written'] : []);
+        if (job === null || trial === null) return tell(context, args, path, outlook, notCarried);
+        const { result, backup } = await carryOut(context, spare, job, trial);
+        return tell(context, args, path, outlook, { ...result, backup, output: null });
+      });
     }
-    return withSpare(context, args, path, name, async (spare) => {
-      const outlook = await lookAt(context, args, spare.device, spare.limits);
-      const { plan, refusal } = outlook;
-      if (refusal !== null) {
-        throw new ExplainedError(refusal.code, `${path}: ${refusal.message}`, explanation(refusal));
+    const limits = limitsOf(context, timeoutMs);
+    const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+    try {
+      const outlook = await lookAt(context, args, { device, path, limits });
+      if (output === undefined) {
+        told(context, args, path, outlook, planEnd(outlook));
+        return tell(context, args, path, outlook, notCarried);
       }
-      const nothing = plan.mode === 'nothing';
-      if (!args.flags.has('json')) {
-        print(context, [...planLines(path, outlook), ...(nothing ? [planEnd(outlook)] : [])]);
-      }
-      const carried = nothing ? notCarried : await carryOut(context, args, spare, outlook);
-      return tell(context, args, path, outlook, carried);
-    });
+      const { trial } = admitted(path, outlook);
+      told(context, args, path, outlook, trial === null ? ['nothing was written'] : []);
+      if (trial === null) return tell(context, args, path, outlook, notCarried);
+      const file = absolute(context, output);
+      await writeNewFile(file, trial.after, 0o600);
+      const bytes = trial.after.length;
+      return tell(context, args, path, outlook, { ...trial.result, backup: null, output: { file, bytes } });
+    } finally {
+      await device.close();
+    }
   },
 };
 
-const optionsOf = (args: Args) => ({
-  copy: copyOption(args, name),
-  rewriteUnreadable: args.flags.has('rewrite-unreadable'),
-  allowUnsafe: args.flags.has('allow-single-copy'),
-  allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
-});
+function plannedOption(context: Context, args: Args) {
+  const id = args.values.get('plan');
+  if (id === undefined) return undefined;
+  if (!isPlanId(id))
+    throw new UsageError(`bad value '${id}' for --plan: the name of a plan that was shown`, name);
+  if (!args.flags.has('apply')) throw new UsageError("'--plan' goes with '--apply'", name);
+  return { id, now: clockOfPlan(id, context.now()) };
+}
 
-async function lookAt(
+function outputOption(args: Args): string | undefined {
+  const output = args.values.get('output');
+  if (output === '') throw new UsageError('--output needs a value: NEW', name);
+  if (output !== undefined && args.flags.has('apply')) {
+    throw new UsageError("'--output' and '--apply' exclude each other", name);
+  }
+  return output;
+}
+
+function refuseOtherPlan(path: string, { trial }: RepairOutlook, id: string | undefined): void {
+  if (id === undefined || trial?.id === id) return;
+  const message = `${path}: the plan ${id} is of other bytes, or of other options`;
+  const now =
+    trial === null ? 'there is nothing to carry out now, or it is refused' : `the plan is ${trial.id} now`;
+  throw new ExplainedError('ERR_PLAN_CHANGED', message, [`${now}: look at it without --apply`]);
+}
+
+/** @throws the refusal, with the way on. */
+function admitted(path: string, outlook: RepairOutlook): RepairOutlook {
+  const { refusal } = outlook;
+  if (refusal === null) return outlook;
+  throw new ExplainedError(refusal.code, `${path}: ${withoutPath(path, refusal)}`, explanation(refusal));
+}
+
+const withoutPath = (path: string, { message }: DmremapError): string =>
+  message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+
+function told(
   context: Context,
   args: Args,
-  target: Spare['device'] | string,
-  limits: Limits,
-): Promise<RepairOutlook> {
-  const options = optionsOf(args);
-  const report = await examineDevice(target, {
-    geometry: 'driver',
-    now: context.now(),
-    copy: options.copy,
-    ...limits(),
-  });
-  const plan = planRepair(report, options);
-  const refusal = repairRefusal(report, plan, options);
-  const ambiguous = refusal?.code === 'ERR_METADATA_AMBIGUOUS';
-  return {
-    report,
-    plan,
-    steps: repairSteps(report, plan),
-    refusal: ambiguous ? ambiguousError(report) : refusal,
-  };
+  path: string,
+  outlook: RepairOutlook,
+  end: readonly string[],
+): void {
+  if (!args.flags.has('json')) print(context, [...planLines(path, outlook), ...end]);
 }
 
-function carryOut(context: Context, args: Args, spare: Spare, { report }: RepairOutlook): Promise<Carried> {
-  const write = async (backup: Backup | null): Promise<Carried> => {
-    const options = { ...optionsOf(args), apply: true, now: context.now, ...spare.limits() };
-    const { commit, after } = await repair(spare.device, options);
-    return { commit, after, backup };
-  };
-  return withBackup(context, args, spare, report, write, unreadableCopies(report));
-}
-
-function planEnd({ plan, refusal }: RepairOutlook): string {
-  if (refusal !== null) return 'nothing was written';
-  return plan.mode === 'nothing' ? 'nothing was written' : 'nothing was written: --apply does it';
+function planEnd({ trial }: RepairOutlook): string[] {
+  if (trial === null) return ['nothing was written'];
+  return [`plan ${trial.id}`, 'nothing was written: --apply does it'];
 }
 
 function tell(context: Context, args: Args, path: string, outlook: RepairOutlook, carried: Carried): number {
   const { plan } = outlook;
-  const { commit, after } = carried;
+  const { commit, after, output } = carried;
   const left = after === null ? null : stillToRepair(after);
   const exitStatus = statusOf(outlook, carried, left);
   if (args.flags.has('json')) {
     context.stdout.write(jsonText(toRepairJson(path, outlook, carried, left, exitStatus)));
   } else if (commit !== null && after !== null) {
-    print(context, repairedLines(plan, commit, after, left ?? []));
+    const where =
+      output === null
+        ? []
+        : [
+            `in ${escapeText(output.file)}, ${bytesText(BigInt(output.bytes))}: ${escapeText(path)} is as it was`,
+          ];
+    print(context, [...repairedLines(plan, commit, after, left ?? []), ...where]);
   }
   return exitStatus;
 }
@@ -148,8 +186,8 @@ function statusOf(
 /** The document dmremap.repair/1 (docs/repair.schema.json). */
 function toRepairJson(
   path: string,
-  { plan, steps, refusal }: RepairOutlook,
-  { commit, after, backup }: Carried,
+  { plan, steps, refusal, file, trial }: RepairOutlook,
+  { commit, after, backup, output }: Carried,
   left: readonly string[] | null,
   exitStatus: number,
 ) {
@@ -160,12 +198,21 @@ function toRepairJson(
     mode,
     reasons,
     refusal: refusal && { code: refusal.code, message: refusal.message },
-    source: source && { copy: source.copy, sequence: `${source.sequence}` },
+    source: source && { copy: source.copy, sequence: `${source.sequence}`, file },
     steps,
-    applied: commit !== null,
+    plan: trial && {
+      id: trial.id,
+      writes: trial.writes.map(({ offset, bytes }) => ({
+        offset: `${offset}`,
+        length: bytes.length,
+        sha256: sha256Of(bytes),
+      })),
+    },
+    applied: commit !== null && output === null,
     commit: commit && toCommitJson(commit, after),
     left,
     backup,
+    output,
     exitStatus,
   };
 }

@@ -2,13 +2,17 @@
 // stands in its way; and what is left of it afterwards.
 import { DmremapError } from '../base/errors.js';
 import { geometries } from '../format/geometry.js';
+import type { Plan } from '../recovery/rehearse.js';
 import { planRepair, type RepairPlan } from '../recovery/repair-plan.js';
 import { refuseDataInMetadata } from '../store/admission.js';
 import { overwriteOrder } from '../store/commit-plan.js';
+import type { CommitReport } from '../store/commit-report.js';
 import type { Report, ReportCopy } from '../store/examine.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { copiesText } from '../store/words.js';
+import type { WriteJob } from './backup.js';
 import { ExplainedError } from './failure.js';
+import { utcOf } from './text.js';
 
 export interface RepairStep {
   readonly copy: number;
@@ -24,9 +28,20 @@ export interface RepairStep {
 export interface RepairOutlook {
   readonly report: Report;
   readonly plan: RepairPlan;
+  /** The file that the table comes from; null where it is a copy of the spare. */
+  readonly file: string | null;
   readonly steps: readonly RepairStep[];
   /** Why `--apply` is refused; null where it is not. */
   readonly refusal: DmremapError | null;
+  readonly job: WriteJob<RepairDone> | null;
+  /** What would be written, byte for byte; null where it is refused, or there is nothing to do. */
+  readonly trial: Plan<RepairDone> | null;
+}
+
+/** What a repair, or a commit of a table from a file, comes to. */
+export interface RepairDone {
+  readonly commit: CommitReport | null;
+  readonly after: Report | null;
 }
 
 /** One step per copy, those that are written first and in their order. None where the plan is refused. */
@@ -45,8 +60,28 @@ export function repairSteps(report: Report, plan: RepairPlan): RepairStep[] {
   return [...written, ...left];
 }
 
+/** The steps of a commit of a table that comes from elsewhere. */
+export function restoreSteps(report: Report): RepairStep[] {
+  const writes = commitOrder(report, report.elections.ours?.copy);
+  const written = writes.map(({ copy, disarm }, at) => ({
+    copy,
+    order: at + 1,
+    disarm,
+    why: 'gets the table of the file',
+  }));
+  const left = report.copies.filter(({ copy }) => !writes.some((write) => write.copy === copy));
+  const whyNot = ({ slot }: ReportCopy) =>
+    slot.state === 'absent'
+      ? 'does not fit the device'
+      : 'cannot be read, and a commit leaves such a copy alone';
+  return [
+    ...written,
+    ...left.map((copy) => ({ copy: copy.copy, order: null, disarm: false, why: whyNot(copy) })),
+  ];
+}
+
 /** As the commit will do it: it overwrites every copy that can be read. */
-function commitOrder(report: Report, named: number) {
+function commitOrder(report: Report, named: number | undefined) {
   const ledger = new SlotLedger(geometries[report.geometry], report.copies, named, report.now);
   return overwriteOrder(ledger.plan);
 }
@@ -63,12 +98,20 @@ function whyLeft({ copy, slot }: ReportCopy, { left }: RepairPlan): string {
 export function repairRefusal(
   report: Report,
   plan: RepairPlan,
-  options: { readonly allowUnsafe: boolean; readonly allowDataInMetadata: boolean },
+  options: {
+    readonly allowUnsafe: boolean;
+    readonly allowDataInMetadata: boolean;
+    readonly ignoreClock: boolean;
+  },
 ): DmremapError | null {
   if (plan.code === 'ERR_IO')
     return new ExplainedError(plan.code, plan.reasons.join(' '), [rewriteText(report)]);
   if (plan.code !== undefined) return new DmremapError(plan.code, plan.reasons.join(' '));
   if (plan.mode === 'nothing') return null;
+  if (!options.ignoreClock && plan.mode === 'commit') {
+    const ahead = clockRefusal(report, plan);
+    if (ahead !== null) return ahead;
+  }
   const writes = repairSteps(report, plan).filter(({ order }) => order !== null);
   if (plan.mode === 'commit' && writes.length === 1 && !options.allowUnsafe) {
     return new DmremapError('ERR_SINGLE_COPY');
@@ -81,6 +124,18 @@ export function repairRefusal(
     if (error instanceof DmremapError) return error;
     throw error;
   }
+}
+
+/** A commit writes the time of this host, and where its clock is wrong there is a better way. */
+function clockRefusal({ copies, now }: Report, { source }: RepairPlan): DmremapError | null {
+  const copy = source === null ? undefined : copies[source.copy];
+  if (copy?.slot.state !== 'valid' || copy.driverRejects !== 'future') return null;
+  const { timestampSeconds } = copy.slot.header;
+  const message = `copy ${copy.copy} is dated ${utcOf(timestampSeconds)}, and the clock of this host says ${utcOf(now)}`;
+  return new ExplainedError('ERR_CLOCK_BEHIND', message, [
+    `if the clock is wrong, set it, and nothing has to be written: date --utc --set='${utcOf(timestampSeconds)}' or later`,
+    '--ignore-clock commits that table with the time of this host',
+  ]);
 }
 
 /** The copies that cannot be read. */

@@ -13,12 +13,13 @@ import { type RepairOutlook, rewriteText } from './repair-steps.js';
 import { counted, indented, table } from './text.js';
 
 /** The plan. A refusal is in it, with the way on. */
-export function planLines(path: string, { report, plan, steps, refusal }: RepairOutlook): string[] {
+export function planLines(path: string, outlook: RepairOutlook): string[] {
+  const { report, plan, steps, refusal } = outlook;
   const { mode, reasons, left } = plan;
   const count = steps.filter(({ order }) => order !== null).length;
   const told = count > 0 || left.length > 0;
   return [
-    `${escapeText(path)}: ${headline(report, plan, count)}`,
+    `${escapeText(path)}: ${headline(outlook, count)}`,
     ...indented([
       ...(mode === 'rewrite' || mode === 'commit' ? reasons : []),
       ...(told ? stepTable(steps) : []),
@@ -36,8 +37,10 @@ const refusalLines = (refusal: DmremapError): string[] => [
   ...indented([...explanation(refusal)]),
 ];
 
-function headline(report: Report, { mode, source, left }: RepairPlan, count: number): string {
-  const from = source === null ? '' : `copy ${source.copy}, sequence ${source.sequence}`;
+function headline({ report, plan, file }: RepairOutlook, count: number): string {
+  const { mode, source, left } = plan;
+  const where = file === null ? `copy ${source?.copy}` : `copy ${source?.copy} in ${escapeText(file)}`;
+  const from = source === null ? '' : `${where}, sequence ${source.sequence}`;
   switch (mode) {
     case 'nothing':
       return left.length === 0

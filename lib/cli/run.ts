@@ -1,6 +1,7 @@
 // Room: cli. From arguments to a command and to an exit status. Never throws, never touches the process.
 import { readFileSync } from 'node:fs';
 import { parse, UsageError } from './args.js';
+import { backupCommand } from './backup-command.js';
 import { checkCommand } from './check-command.js';
 import { type Command, print } from './command.js';
 import type { Context } from './context.js';
@@ -16,12 +17,17 @@ import { remapListCommand } from './remap-list-command.js';
 import { remapLookupCommand } from './remap-lookup-command.js';
 import { remapRemoveCommand } from './remap-remove-command.js';
 import { repairCommand } from './repair-command.js';
+import { restoreCommand } from './restore-command.js';
+import { undoCommand } from './undo-command.js';
 
 const commands: readonly Command[] = [
   examineCommand,
   checkCommand,
   createCommand,
   repairCommand,
+  undoCommand,
+  backupCommand,
+  restoreCommand,
   handoverCommand,
   remapListCommand,
   remapLookupCommand,

@@ -78,7 +78,7 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [['repair'], 'PATH is missing'],
   [['repair', ''], 'PATH is empty'],
   [['repair', image, image], 'is one operand too many'],
-  [['repair', '--copy=5', image], "bad number '5' for --copy"],
+  [['repair', '--use=copy=5', image], "bad number '5' for --use copy="],
   [['repair', '--apply=yes', image], "option '--apply' takes no value"],
   [['repair', '--backup=a', '--no-backup', image], 'exclude each other'],
   [['repair', '--timeout=-1', image], "bad number '-1' for --timeout"],
@@ -130,7 +130,7 @@ describe('a number is decimal digits and nothing else', () => {
       ['remap', 'add', image, `5:${number}`],
       ['remap', 'remove', '--', image, number],
       ['remap', 'lookup', '--', image, number],
-      ['repair', `--copy=${number}`, image],
+      ['repair', `--use=copy=${number}`, image],
       ['handover', `--timeout=${number}`, image],
     ]) {
       const { status, stderr } = await dmremap(folder, argv);
@@ -207,7 +207,10 @@ describe('help', () => {
   });
 
   test.each([
-    [['--help'], /examine .*\n.*check .*\n.*create .*\n.*repair .*\n.*handover .*\n.*remap list .*\n/],
+    [
+      ['--help'],
+      /examine .*\n.*check .*\n.*create .*\n.*repair .*\n.*undo .*\n.*backup .*\n.*restore .*\n.*handover .*\n.*remap list .*\n/,
+    ],
     [['examine', '--help'], /^usage: dmremap examine \[options\] PATH\n/],
     [['examine', '-h', '--foo'], /--geometry auto\|driver\|documented/],
     [['check', '--help'], /^usage: dmremap check/],

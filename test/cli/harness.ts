@@ -1,5 +1,5 @@
 // The command line under test: in this process with a context of its own, or as a real process from dist/.
-import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -116,20 +116,36 @@ export function goldenFile(folder: string, name: string): string {
   return path;
 }
 
-/** The backups that commands with this `cwd` have made. */
-export function backupsIn(cwd: string): string[] {
+/** What commands with this `cwd` have saved, the oldest first. */
+export function backupsIn(cwd: string, state = join(cwd, 'state')): string[] {
+  const folder = join(state, 'dmremap');
   try {
-    return readdirSync(join(cwd, 'state', 'dmremap')).map((name) => join(cwd, 'state', 'dmremap', name));
+    const made = (path: string) => statSync(path, { bigint: true }).birthtimeNs;
+    return readdirSync(folder)
+      .map((name) => join(folder, name))
+      .sort((a, b) => Number(made(a) - made(b)));
   } catch {
     return [];
   }
 }
 
-/** Runs the command that the text tells to undo with. */
-export function undo(stderr: string): void {
-  const command = /undo with:\n {2}(dd .*)\n/.exec(stderr)?.[1];
+/** Runs the command that the text tells to undo with, as a shell would. Its pre-image goes where those of `cwd` go. */
+export function undo(stderr: string, cwd: string, spare = ''): string {
+  const command = /undo with:\n {2}(dmremap undo .*)\n/.exec(stderr)?.[1];
   if (command === undefined) throw new Error(`no way to undo in: ${stderr}`);
-  execFileSync('bash', ['-c', command], { stdio: 'pipe', cwd: '/' });
+  const shell = `dmremap() { '${process.execPath}' '${mainFile}' "$@"; }\n${command} ${spare}`;
+  const {
+    status,
+    stdout,
+    stderr: said,
+  } = spawnSync('bash', ['-c', shell], {
+    cwd: '/',
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, XDG_STATE_HOME: join(cwd, 'state') },
+  });
+  //  The bit of damage that is left tells of what was put back.
+  if (status !== 0 && status !== 4) throw new Error(`undo ended with ${status}: ${said}`);
+  return stdout;
 }
 
 /** Everything about a file that a reader must not change. */

@@ -153,7 +153,7 @@ describe('check judges', () => {
     ]);
     expect(stdout).not.toContain('Repair:');
     expect(stdout).toContain('choose: a newer one may not be elected');
-    expect(stdout).toContain(`\`dmremap repair --copy N ${folder}/u_seqregress.img\``);
+    expect(stdout).toContain(`\`dmremap repair --use copy=N ${folder}/u_seqregress.img\``);
     expect(stdout).not.toContain('dmremap handover');
   });
 

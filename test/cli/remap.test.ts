@@ -46,7 +46,7 @@ describe('remap remove', () => {
       entries: [{ original: '2', spare: '1288' }],
     });
     expect((await dmremap(folder, ['check', path])).status).toBe(0);
-    undo(stderr);
+    undo(stderr, folder);
     expect(stateOf(path).bytes).toBe(before.bytes);
   });
 

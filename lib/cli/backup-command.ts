@@ -1,0 +1,93 @@
+// Room: cli. `dmremap backup`: the metadata of a spare in a file, to keep elsewhere. The spare is only read.
+import { type MetadataBackup, makeBackup } from '../recovery/metadata-backup.js';
+import { writeNewFile } from '../recovery/new-file.js';
+import { readRegion, rehearsalOf } from '../recovery/region.js';
+import type { Report } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
+import { copiesText, listOf } from '../store/words.js';
+import { type Args, exactOperands } from './args.js';
+import { absolute } from './backup.js';
+import { type Command, jsonOption, print, writeOptions } from './command.js';
+import type { Context } from './context.js';
+import { commandLine, escapeText, jsonText, shellQuote } from './escape.js';
+import { exitBits } from './exit-status.js';
+import { limitsOf } from './limits.js';
+import { timeoutOption } from './numbers.js';
+import { bytesText, counted } from './text.js';
+
+const name = 'backup';
+
+export const backupCommand: Command = {
+  name,
+  operands: 'SPARE FILE',
+  summary: 'save the metadata of a spare to a new file, with hashes',
+  about: [
+    'FILE is an image that every command reads as the spare, with its hashes behind it; `restore` brings its table back.',
+    'What lies behind the structures in their slots is left out, as it may be memory of a kernel. Where a remapped sector',
+    'has its data there it is kept, and told: such data is saved in FILE, and is lost where FILE is.',
+    'SPARE is opened for reading only. Exits with 4 where no copy is valid: FILE is then a backup of the damage.',
+  ],
+  options: { timeout: writeOptions.timeout, ...jsonOption },
+  async run(context, args) {
+    const [path = '', given = ''] = exactOperands(args, ['SPARE', 'FILE'], name);
+    const limits = limitsOf(context, timeoutOption(args, name));
+    const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+    try {
+      const region = await readRegion(device, limits);
+      const now = context.now();
+      const report = await examineDevice(rehearsalOf(device, region), {
+        geometry: 'driver',
+        now,
+        ...limits(),
+      });
+      const { file: bytes, backup } = makeBackup(region, report, device.info, now);
+      const file = absolute(context, given);
+      await writeNewFile(file, bytes);
+      return tell(context, args, path, file, report, backup);
+    } finally {
+      await device.close();
+    }
+  },
+};
+
+function tell(
+  context: Context,
+  args: Args,
+  path: string,
+  file: string,
+  report: Report,
+  backup: MetadataBackup,
+): number {
+  const { missing } = backup.region;
+  const whole = backup.elected !== null && missing.length === 0;
+  const exitStatus = whole ? exitBits.clean : exitBits.damageLeft;
+  if (args.flags.has('json')) {
+    context.stdout.write(jsonText({ ...backup, path, file, exitStatus }));
+    return exitStatus;
+  }
+  const { elected, dataInside } = backup;
+  const valid = report.copies.filter(({ slot }) => slot.state === 'valid').map(({ copy }) => copy);
+  const kept = backup.copies.filter(({ slack }) => slack === 'kept').map(({ copy }) => copy);
+  print(context, [
+    `saved the metadata of ${escapeText(path)} to ${escapeText(file)}: ${bytesText(BigInt(backup.region.bytes))}`,
+    elected === null
+      ? '  NO copy is valid: this is a backup of the damage'
+      : `  copy ${elected.copy} is elected: sequence ${elected.sequence}, ${counted(elected.remaps, 'remap')}; valid: ${copiesText(valid)}`,
+    ...(missing.length > 0 ? [`  NOT in it: ${copiesText(missing)}, which cannot be read`] : []),
+    ...(dataInside.length > 0
+      ? [
+          `  DATA of ${counted(dataInside.length, 'remapped sector')} lies in the metadata region: ${insideText(backup)}`,
+          `    so what lies behind the structure in ${copiesText(kept)} is kept, and memory of a kernel may be in it`,
+          '    each write to the metadata can destroy it: copy these sectors of the spare to a safe place before',
+        ]
+      : []),
+    `  bring its table back with: ${commandLine(`restore --backup ${shellQuote(file)}`, path)}`,
+  ]);
+  return exitStatus;
+}
+
+function insideText({ dataInside }: MetadataBackup): string {
+  const shown = dataInside.slice(0, 8).map(({ original, spare }) => `${original} -> ${spare}`);
+  const more = dataInside.length - shown.length;
+  return listOf(more > 0 ? [...shown, `${more} more`] : shown);
+}

@@ -1,0 +1,37 @@
+// Room: cli. A table that comes from a file: a backup, a pre-image, or any image of a spare. What is sealed is proven first.
+import { readFileSync } from 'node:fs';
+import { DmremapError } from '../base/errors.js';
+import { unsealImage } from '../format/sealed-image.js';
+import type { ValidSlot } from '../store/copies.js';
+import { examineDevice } from '../store/examine-device.js';
+import { readSeal } from '../store/inspect.js';
+import { ambiguousError } from './ambiguity.js';
+import { absolute } from './backup.js';
+import type { Context } from './context.js';
+
+/** The copy of a file whose table is meant: the one that we elect, or the one that is named. */
+export async function tableInFile(context: Context, file: string, copy?: number): Promise<ValidSlot> {
+  const path = absolute(context, file);
+  const { signal } = context;
+  const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', signal });
+  try {
+    if ((await readSeal(device, { signal })) !== null) prove(file, path);
+    const report = await examineDevice(device, { geometry: 'driver', now: context.now(), copy, signal });
+    if (copy === undefined && report.ambiguities.length > 0) throw ambiguousError(report, `${file}: `);
+    if (report.shown === null) {
+      throw new DmremapError('ERR_NO_METADATA', `${file}: no copy in it can be used`);
+    }
+    return report.shown;
+  } finally {
+    await device.close();
+  }
+}
+
+function prove(file: string, path: string): void {
+  try {
+    unsealImage(readFileSync(path));
+  } catch (error) {
+    if (!(error instanceof DmremapError)) throw error;
+    throw new DmremapError(error.code, `${file}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,190 @@
+// Room: cli. What a repair would do, from what is read once: the report, the plan, and a trial of it on a copy in memory.
+import { DmremapError } from '../base/errors.js';
+import { sequence } from '../base/units.js';
+import { copyOfSequence, copyWhateverTheClock } from '../recovery/named-table.js';
+import { readRegion, rehearsalOf } from '../recovery/region.js';
+import { rehearse } from '../recovery/rehearse.js';
+import { repair } from '../recovery/repair.js';
+import { planRepair, type RepairPlan } from '../recovery/repair-plan.js';
+import { admitRestore, restore } from '../recovery/restore.js';
+import type { ValidSlot } from '../store/copies.js';
+import type { Findings, Report } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
+import { ambiguousError } from './ambiguity.js';
+import { type Args, notEmpty, UsageError } from './args.js';
+import { backupChoice, type WriteJob } from './backup.js';
+import type { Context } from './context.js';
+import { escapeText } from './escape.js';
+import { tableInFile } from './file-table.js';
+import { wholeNumber } from './numbers.js';
+import { allowedOther, withYes } from './other-main.js';
+import {
+  type RepairDone,
+  type RepairOutlook,
+  repairRefusal,
+  repairSteps,
+  restoreSteps,
+} from './repair-steps.js';
+import type { Spare } from './spare.js';
+
+const name = 'repair';
+
+/** What `--use` names. */
+export type Use =
+  | { readonly kind: 'copy'; readonly copy: number }
+  | { readonly kind: 'seq'; readonly sequence: bigint }
+  | { readonly kind: 'file'; readonly file: string };
+
+/** `--use copy=N|seq=N|file=BACKUP`; undefined where it is not given. */
+export function useOption(args: Args): Use | undefined {
+  const text = args.values.get('use');
+  if (text === undefined) return undefined;
+  if (args.flags.has('ignore-clock')) {
+    throw new UsageError("'--use' and '--ignore-clock' exclude each other", name);
+  }
+  const [, kind, value = ''] = /^(copy|seq|file)=(.*)$/s.exec(text) ?? [];
+  switch (kind) {
+    case 'copy':
+      return { kind, copy: Number(wholeNumber(value, '--use copy=', name, 0n, 4n)) };
+    case 'seq':
+      return { kind, sequence: wholeNumber(value, '--use seq=', name) };
+    case 'file':
+      return { kind, file: notEmpty(value, 'FILE of --use', name) };
+    default:
+      throw new UsageError(`bad value '${text}' for --use: copy=N, seq=N or file=FILE`, name);
+  }
+}
+
+interface Way {
+  readonly plan: RepairPlan;
+  readonly refusal: DmremapError | null;
+  readonly steps: RepairOutlook['steps'];
+  readonly operate: WriteJob<RepairDone>['operate'];
+}
+
+/** Reads the spare once, and works out on that what would be done at this clock. Writes nothing. */
+export async function lookAt(
+  context: Context,
+  args: Args,
+  { device, path, limits }: Spare,
+  now = context.now(),
+): Promise<RepairOutlook> {
+  const use = useOption(args);
+  const region = await readRegion(device, limits);
+  const look = (copy?: number) =>
+    examineDevice(rehearsalOf(device, region), { geometry: 'driver', now, copy, ...limits() });
+  const first = await look(use?.kind === 'copy' ? use.copy : undefined);
+  const file = use?.kind === 'file' ? use.file : null;
+  let report = first;
+  let way: Way;
+  if (file !== null) {
+    const table = await tableInFile(context, file);
+    way = wayFromFile(args, { device, path, limits }, report, file, table);
+  } else {
+    const copy = namedCopy(args, first, use);
+    report = copy === undefined || use?.kind === 'copy' ? first : await look(copy);
+    way = wayOfRepair(args, report, copy, use !== undefined, limits);
+  }
+  const { plan, steps, operate } = way;
+  const job = { command: name, backup: backupChoice(args, name), operate };
+  const idle = way.refusal !== null || plan.mode === 'nothing';
+  const trial = idle ? null : await tried(rehearse(device, region, now, operate));
+  const refusal = trial instanceof DmremapError ? trial : way.refusal;
+  return {
+    report,
+    plan,
+    steps,
+    file,
+    job,
+    refusal: refusal?.code === 'ERR_METADATA_AMBIGUOUS' ? ambiguous(report) : refusal,
+    trial: trial instanceof DmremapError ? null : trial,
+  };
+}
+
+const ambiguous = (report: Report) =>
+  ambiguousError(report, '', 'name the copy to go on from with --use copy=N');
+
+function namedCopy(args: Args, findings: Findings, use: Use | undefined): number | undefined {
+  switch (use?.kind) {
+    case 'copy':
+      return use.copy;
+    case 'seq':
+      return copyOfSequence(findings, sequence(use.sequence));
+    default:
+      return args.flags.has('ignore-clock') ? copyWhateverTheClock(findings) : undefined;
+  }
+}
+
+const allowed = (args: Args) => ({
+  allowUnsafe: args.flags.has('allow-single-copy'),
+  allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
+});
+
+function wayOfRepair(
+  args: Args,
+  report: Report,
+  copy: number | undefined,
+  commit: boolean,
+  limits: Spare['limits'],
+): Way {
+  const options = {
+    ...allowed(args),
+    copy,
+    commit,
+    rewriteUnreadable: args.flags.has('rewrite-unreadable'),
+  };
+  const plan = planRepair(report, options);
+  return {
+    plan,
+    refusal: repairRefusal(report, plan, { ...options, ignoreClock: copy !== undefined }),
+    steps: repairSteps(report, plan),
+    operate: (device, now) => repair(device, { ...options, apply: true, now, ...limits() }),
+  };
+}
+
+function wayFromFile(
+  args: Args,
+  { device, path, limits }: Spare,
+  report: Report,
+  file: string,
+  { copy, slot }: ValidSlot,
+): Way {
+  const options = {
+    ...allowed(args),
+    allowOther: allowedOther(args, path, name),
+    allowUnreadable: args.flags.has('rewrite-unreadable'),
+  };
+  const plan: RepairPlan = {
+    mode: 'commit',
+    reasons: [`The table in ${escapeText(file)} was named.`],
+    code: undefined,
+    source: { copy, sequence: slot.header.sequenceNumber },
+    writes: [],
+    left: [],
+  };
+  let refusal: DmremapError | null = null;
+  try {
+    admitRestore(device, report, slot, options);
+  } catch (error) {
+    const refused = withYes(error);
+    if (!(refused instanceof DmremapError)) throw error;
+    refusal = refused;
+  }
+  return {
+    plan,
+    refusal,
+    steps: restoreSteps(report),
+    operate: (target, now) => restore(target, slot, { ...options, now, ...limits() }),
+  };
+}
+
+/** What the trial refuses would be refused on the spare. */
+async function tried<T>(trial: Promise<T>): Promise<T | DmremapError> {
+  try {
+    return await trial;
+  } catch (error) {
+    if (error instanceof DmremapError && error.code !== 'ABORT_ERR' && error.code !== 'ERR_TIMEOUT')
+      return error;
+    throw error;
+  }
+}
