@@ -154,13 +154,13 @@ async function undo(context: Context, args: Args, spare: Spare, saved: Saved): P
 /** What is there must be what was saved, what the command made of it, or a mixture of the two. */
 function refuseForeignWrites(
   args: Args,
-  { path }: Spare,
+  { device, path }: Spare,
   saved: Saved,
   found: Region,
   before: Report,
 ): ReadonlyMap<number, number> {
   const force = args.flags.has('force');
-  if (found.bytes.length < saved.region.length || (found.bytes.length !== saved.region.length && !force)) {
+  if (found.bytes.length !== saved.region.length) {
     const message = `${path}: ${found.bytes.length} bytes of metadata fit, and ${saved.region.length} were saved`;
     throw new DmremapError('ERR_DEVICE_CHANGED', message);
   }
@@ -168,7 +168,7 @@ function refuseForeignWrites(
     const lost = saved.preimage.region.missing;
     refuseUnreadable(path, { ...before, copies: before.copies.filter(({ copy }) => !lost.includes(copy)) });
   }
-  const since = writtenSince(saved, found.bytes);
+  const since = writtenSince(saved, found.bytes, device.info.logicalBlockSize);
   if (since.size === 0) return since;
   if (!force) {
     const where = [...since].map(([copy, sectors]) => `${counted(sectors, 'sector')} of copy ${copy}`);

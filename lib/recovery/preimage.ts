@@ -133,20 +133,23 @@ function misshapen({ device, writes, region, sequence }: Preimage, bytes: number
 /**
  * The sectors, by copy number, that hold neither what was saved nor what the command was going to write there, nor the
  * zeros by which a slot is disarmed while it is written or put back.
+ * @param blockBytes the logical block of the device at hand: so much of a slot is disarmed.
  */
 export function writtenSince(
   { region, preimage }: { readonly region: Uint8Array; readonly preimage: Preimage },
   found: Uint8Array,
+  blockBytes: number,
 ): ReadonlyMap<number, number> {
   const { writes, device } = preimage;
   const missing = preimage.region.missing;
+  const disarmed = Math.max(device.logicalBlockSize, blockBytes);
   const strange = new Map<number, number>();
   for (let at = 0; at < region.length; at += sectorBytes) {
     const copy = Math.floor(at / slotBytes);
     const sector = found.subarray(at, at + sectorBytes);
     if (missing.includes(copy) || Buffer.compare(sector, region.subarray(at, at + sectorBytes)) === 0)
       continue;
-    if (at % slotBytes < device.logicalBlockSize && sector.every((byte) => byte === 0)) continue;
+    if (at % slotBytes < disarmed && sector.every((byte) => byte === 0)) continue;
     const digest = digestAt(found, at);
     const planned = writes.some(
       ({ offset, length, sectors }) =>

@@ -21,7 +21,7 @@ import { examineDevice } from '../../lib/store/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { sameTable } from '../../lib/store/table.js';
 import { expectBytes } from '../support/bytes.js';
-import { drawnNow } from '../support/disk.js';
+import { drawnNow, drawSlot } from '../support/disk.js';
 import { drawnDevice, now } from '../support/spare.js';
 
 const none = () => ({});
@@ -70,7 +70,7 @@ type Saved = Awaited<ReturnType<typeof saved>>['preimage'];
 /** As the command does it: what is there has to be explained by the pre-image, unless it is forced. */
 async function undo(device: Device, preimage: Saved, { force = false } = {}): Promise<void> {
   const found = await readRegion(device, none);
-  if (!force) expect([...writtenSince(preimage, found.bytes)]).toEqual([]);
+  if (!force) expect([...writtenSince(preimage, found.bytes, 512)]).toEqual([]);
   await putBack(device, { target: preimage.region, found, leave: [] }, drawnNow, none);
 }
 
@@ -160,7 +160,7 @@ describe.each(rows)('%s of %s', (command, disk) => {
     const { preimage } = await saved(new MemoryDevice(image), command, operate);
     const device = new MemoryDevice(image);
     device.bytes.fill(0xa5, 0, metadataRegionBytes);
-    const strange = writtenSince(preimage, regionOf(device));
+    const strange = writtenSince(preimage, regionOf(device), 512);
     expect([...strange.keys()]).toEqual([0, 1, 2, 3, 4]);
     await undo(device, preimage, { force: true });
     expectBytes(device.bytes, image);
@@ -168,16 +168,27 @@ describe.each(rows)('%s of %s', (command, disk) => {
 });
 
 describe('what somebody else has written since', () => {
+  it('is not what disarms a slot, on a device with larger blocks than the one it was saved from too', async () => {
+    const remaps = Array.from({ length: 100 }, (_, at) => [BigInt(at), 1280n + 8n * BigInt(at)] as const);
+    const slot = drawSlot({ sequence: 7n, remaps });
+    const device = new MemoryDevice(metadataRegionBytes);
+    for (let copy = 0; copy < 4; copy++) device.bytes.set(slot, copy * slotBytes);
+    const { preimage } = await saved(device, 'repair', operations.repair as Operation<unknown>);
+    const found = regionOf(device).slice().fill(0, 0, 4096);
+    expect(writtenSince(preimage, found, 4096).size).toBe(0);
+    expect([...writtenSince(preimage, found, 512)]).toEqual([[0, 7]]);
+  });
+
   it('is found to the sector, wherever it is', async () => {
     const device = drawnDevice('7 x - 6 7');
     const { preimage } = await saved(device, 'repair', operations.repair as Operation<unknown>);
     await repair(device, { now, apply: true });
-    expect(writtenSince(preimage, regionOf(device)).size).toBe(0);
+    expect(writtenSince(preimage, regionOf(device), 512).size).toBe(0);
     for (const at of [512, slotBytes + 700, 3 * slotBytes + structureBytes + 99, 5 * slotBytes - 1]) {
       const copy = Math.floor(at / slotBytes);
       const found = regionOf(device).slice();
       found[at] = (found[at] as number) ^ 1;
-      expect([...writtenSince(preimage, found)]).toEqual([[copy, 1]]);
+      expect([...writtenSince(preimage, found, 512)]).toEqual([[copy, 1]]);
     }
   });
 
@@ -186,7 +197,7 @@ describe('what somebody else has written since', () => {
     const { plan, preimage } = await saved(device, 'repair', operations.repair as Operation<unknown>);
     const found = plan.after.slice();
     found.copyWithin(2 * slotBytes + 5 * 512, 2 * slotBytes, 2 * slotBytes + 512);
-    expect([...writtenSince(preimage, found)]).toEqual([[2, 1]]);
+    expect([...writtenSince(preimage, found, 512)]).toEqual([[2, 1]]);
   });
 });
 
