@@ -43,7 +43,7 @@ export async function cycles({ fixtures, quick, say }) {
   const [first, ...others] = kinds(fixtures);
   const onAllEngines = async (kind) => {
     for (const engine of engineNames) {
-      const rounds = Math.ceil((quick ? 100 : 1000) * kind.share);
+      const rounds = Math.ceil((quick ? 100 : 500) * kind.share);
       say(`${rounds} removals, ${kind.name}, ${engine}`);
       await using([kind.make, kind.make], (main, spare) =>
         removals(kind, engine, main, spare, rounds, total),
