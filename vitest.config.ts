@@ -7,11 +7,13 @@ import { defineConfig } from 'vitest/config';
 const pure = [
   'test/{base,crash,format,recovery}/**/*.test.ts',
   'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',
+  'test/target/!(life-*).test.ts',
 ];
 const engines = [
   'test/{faults,stuck}/**/*.test.ts',
   'test/device/{contract,engines,probe,walls}.test.ts',
   'test/cli/doctor*.test.ts',
+  'test/target/life-*.test.ts',
 ];
 const all = ['test/**/*.test.ts'];
 

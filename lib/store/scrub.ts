@@ -21,7 +21,8 @@ export async function scrubCopies(
   const resting = ledger.plan.filter(({ role }) => !['absent', 'unsettled', 'unread'].includes(role));
   const reads = await Promise.all(
     resting.map(
-      async ({ copy }) => [copy, decodeSlot(await readSlot(device, ledger.offsetOf(copy), { signal }))] as const,
+      async ({ copy }) =>
+        [copy, decodeSlot(await readSlot(device, ledger.offsetOf(copy), { signal }))] as const,
     ),
   );
   const found = new Map(reads);

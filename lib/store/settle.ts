@@ -26,7 +26,8 @@ export async function settleSlots(
     if (unread.length > 0) await device.flush({ signal });
     const reads = await Promise.all(
       unread.map(
-        async (copy) => [copy, decodeSlot(await readSlot(device, ledger.offsetOf(copy), { signal }))] as const,
+        async (copy) =>
+          [copy, decodeSlot(await readSlot(device, ledger.offsetOf(copy), { signal }))] as const,
       ),
     );
     if (reads.length > 0) ledger.takeIn(new Map(reads), now());
