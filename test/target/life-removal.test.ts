@@ -163,7 +163,8 @@ for (const [title, fixture, make] of overFuse) {
         await expect(RemapTarget.open(options)).rejects.toMatchObject({ code: 'ERR_DEVICE_BUSY' });
         await main.pass();
         await main.release();
-        expect(await error.drained).toBe('written');
+        // The halves have landed, but the write that failed before them may have done anything.
+        expect(await error.drained).toBe('unknown');
         await using again = await whenFree(() => RemapTarget.open(options));
         expect(again.entries()).toEqual([]);
         expect(Buffer.from(await again.read(8, 8)).equals(sectors(8, young))).toBe(true);
