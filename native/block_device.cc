@@ -112,8 +112,8 @@ int IsLoopOver(const char* loop, const struct stat& file, bool* found) {
   const int error = length < 0 && IsShortage(errno) ? errno : 0;
   sys::close(fd);
   if (length <= 0) return error;
-  path[length] = 0;
-  path[std::strcspn(path, "\n")] = 0;
+  // A name may have a line feed of its own.
+  path[path[length - 1] == '\n' ? length - 1 : length] = 0;
   struct stat facts {};
   if (sys::stat(path, &facts) != 0) return IsShortage(errno) ? errno : 0;
   *found = facts.st_dev == file.st_dev && facts.st_ino == file.st_ino;

@@ -39,7 +39,9 @@ export function whoLocks(major: number, minor: number, inode: bigint): string | 
 /** The loop device that the file is the backing of. `path` is free of symbolic links. */
 export function loopOver(path: string): string | undefined {
   const name = entriesOf('/sys/block').find(
-    (entry) => entry.startsWith('loop') && linesOf(`/sys/block/${entry}/loop/backing_file`)[0] === path,
+    //  The path may have a line feed of its own.
+    (entry) =>
+      entry.startsWith('loop') && linesOf(`/sys/block/${entry}/loop/backing_file`).join('\n') === `${path}\n`,
   );
   return name && `/dev/${name}`;
 }

@@ -225,7 +225,7 @@ describe('a path', () => {
 
   describe.skipIf(noRoot !== undefined)(noRoot ?? 'of root', () => {
     test('that is a loop device tells its blocks, and who writes to it; its file belongs to it', async () => {
-      const file = zeroFile(join(folder, 'backing'), 1024 * 1024);
+      const file = zeroFile(join(folder, 'back\ning\n'), 1024 * 1024);
       const loop = loopDevice(file, ['--sector-size', '4096']);
       expect(await pathOf(loop.path)).toMatchObject({
         exitStatus: 0,

@@ -170,8 +170,11 @@ describe.skipIf(noRoot !== undefined)(noRoot ?? 'opening, as root', () => {
     loop.detach();
   });
 
-  it('refuses a file that a loop device stands on: that would be two writers', async () => {
-    const file = zeroFile(join(folder, 'backing'), mebibyte);
+  it.each([
+    ['', 'backing'],
+    [', whatever its name', 'back\ning\n'],
+  ])('refuses a file that a loop device stands on%s: that would be two writers', async (_, name) => {
+    const file = zeroFile(join(folder, name), mebibyte);
     const loop = loopDevice(file);
     await expect(openDevice(file, { mode: 'write' })).rejects.toMatchObject({
       code: 'ERR_DEVICE_BUSY',
