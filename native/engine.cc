@@ -175,9 +175,11 @@ void Engine::Abort(uint32_t id) {
     Op* op = request->ops[step];
     if (op == nullptr) continue;
     if (op->state == OpState::kQueued) {
+      // One that was tried before may have landed in part then.
+      const Outcome outcome = op->retries == 0 ? Outcome::kUntouched : Outcome::kUnknown;
       request->device->queue.Remove(op);
       Discard(op);
-      request->Answer(step, Outcome::kUntouched, ECANCELED, 0);
+      request->Answer(step, outcome, ECANCELED, 0);
     } else if (op->state == OpState::kInFlight) {
       // Where the queue to the kernel is full, the grace below answers instead.
       if (backend_->PrepareCancel(OpTable::TicketOf(*op), OpTable::TicketOf(*op) | kCancelBit)) {

@@ -198,3 +198,38 @@ for (const [engine, title, fixture, make] of onEach) {
     });
   });
 }
+
+const noFile = whyNo('stuckFile');
+describe.skipIf(noFile !== undefined)(noFile ?? 'threads, all of them stuck', () => {
+  it('a write that is to be tried again is not told as untouched when it is aborted first', async () => {
+    const megabyte = 1024 * 1024;
+    await using disk = await stuckFile({ beside: { first: megabyte, second: megabyte, last: megabyte } });
+    const open = (name: string, window: number) =>
+      openDevice(disk.pathOf(name), { mode: 'write', engine: 'threads', window });
+    await using device = await open('disk', 2);
+    await using first = await open('first', 64);
+    await using second = await open('second', 62);
+    await using last = await open('last', 2);
+    await disk.stall('write');
+    const fill = (on: Device, count: number) =>
+      Array.from({ length: count }, (_, index) => on.write(offsetOf(index), block(1)));
+
+    const tried = fill(device, 2);
+    const [oldest] = await disk.held(2);
+    // 128 threads, and one for a device that has nothing in the kernel.
+    const others = [...fill(first, 64), ...fill(second, 62), ...fill(last, 2)];
+    await disk.held(129);
+    // Its thread is free, and there are no more for a device that has one.
+    await disk.releaseAs('EAGAIN', 1);
+    while (nativeUsage().inFlight > 128) await nextTurn();
+    if (oldest?.offset !== 0) tried.reverse();
+    const [write, ...rest] = tried;
+    write?.cancel();
+    const end = await write?.catch((error: unknown) => error);
+
+    await disk.pass();
+    await disk.release();
+    await Promise.all([...rest, ...others]);
+    expect(end).toMatchObject({ code: 'ABORT_ERR', outcome: 'unknown' });
+  });
+});
