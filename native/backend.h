@@ -1,5 +1,6 @@
-// What the engine needs of whoever moves the bytes: io_uring (ring.h) or threads (thread_pool.h). Commands go
-// in, completions come out, by ticket; nothing here knows requests or devices. Used on the loop thread only.
+// What the engine needs of whoever moves the bytes: io_uring (ring.h), kernel AIO (kernel_aio.h) or threads
+// (thread_pool.h). Commands go in, completions come out, by ticket; nothing here knows requests or devices.
+// Used on the loop thread only.
 //
 // Open() is where all memory is had; it may throw std::bad_alloc, and nothing else throws.
 //

@@ -54,7 +54,7 @@ class Engine {
   // go.
   void Stop(void (*done)(void* context), void* context);
 
-  // 0, or an errno: EMFILE where kMaxFiles are open. The descriptor stays the caller's.
+  // 0, or an errno: EMFILE where the backend's table of files is full. The descriptor stays the caller's.
   int AddDevice(uint32_t id, int fd, bool async);
   std::shared_ptr<Device> FindDevice(uint32_t id) const {
     const auto found = devices_.find(id);

@@ -23,7 +23,8 @@ export interface OpenDeviceOptions extends CancelOptions {
   /** Operations handed to the kernel at a time, 1 to 64; the rest waits where a cancel always works. Default 8. */
   readonly window?: number | undefined;
   /**
-   * Default `auto`: what DMREMAP_ENGINE names; else io_uring, and threads where it cannot be used. `info.engine` tells.
+   * Default `auto`: what DMREMAP_ENGINE names; else the first that can be used of io_uring, libaio and threads.
+   * `info.engine` tells.
    */
   readonly engine?: 'auto' | EngineName | undefined;
 }
