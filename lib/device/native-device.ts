@@ -91,6 +91,7 @@ class NativeDevice extends EngineDevice {
   readonly info: DeviceInfo;
   readonly #native: Native = native();
   readonly #device: number;
+  readonly #allocating = new Set<Promise<void>>();
 
   constructor(path: string, writable: boolean, opened: OpenedDevice, window: number, engine: EngineName) {
     super();
@@ -148,7 +149,14 @@ class NativeDevice extends EngineDevice {
   }
 
   override async allocate(bytes: number): Promise<void> {
+    if (this.closed.aborted) throw new DmremapError('ERR_DEVICE_CLOSED');
     if (this.info.kind !== 'file') return;
+    const allocating = this.#allocate(bytes);
+    this.#allocating.add(allocating);
+    await allocating.finally(() => this.#allocating.delete(allocating));
+  }
+
+  async #allocate(bytes: number): Promise<void> {
     const { addon, register, forget, dispatch } = this.#native;
     const release = this.holdLoop();
     const error = await new Promise<number>((resolve, reject) => {
@@ -181,6 +189,8 @@ class NativeDevice extends EngineDevice {
       });
       closeDevice(id, this.#device);
     });
+    // It has a descriptor of its own, and so holds the lock.
+    await Promise.allSettled(this.#allocating);
   }
 }
 

@@ -261,3 +261,16 @@ describe('the identity of a device', () => {
     }
   });
 });
+
+describe('filling the holes of a file', () => {
+  it('is over when a close is told: the next open finds the file free, and the closed device refuses', async () => {
+    const path = zeroFile(join(folder, 'holes'), 8 * 1024 * 1024);
+    for (let round = 0; round < 50; round++) {
+      const device = await openDevice(path, { mode: 'write' });
+      const allocating = device.allocate(8 * 1024 * 1024);
+      expect(await device.close()).toEqual({ leftInFlight: 0, released: true });
+      await allocating;
+      await expect(device.allocate(4096)).rejects.toMatchObject({ code: 'ERR_DEVICE_CLOSED' });
+    }
+  });
+});
