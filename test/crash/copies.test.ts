@@ -5,7 +5,7 @@ import { plans } from './plans.js';
 
 describe.each(plans.tests().copies)('$fits copies, own numbers: $ownIndex', (run) => {
   it('every crash state is as promised, and so is every one of the repairs that follow', {
-    timeout: 280_000,
+    timeout: 600_000,
   }, () => {
     const { starts, judged, violations } = exploreCopies(run);
     expect(violations).toEqual([]);

@@ -50,7 +50,7 @@ const subsets = ['', '0', '1', '4', '01', '34', '024', '123', '0123', '1234'].ma
 );
 
 /** Only a hang is to end them: a slow machine takes its time. */
-const timeout = 280_000;
+const timeout = 600_000;
 
 describe.each(Object.keys(ills))('after a scrub that found copies %s', { timeout }, (ill) => {
   it('a power cut at each write of the next commit leaves the old table or the new one', async () => {
