@@ -1,13 +1,5 @@
-// Faults put into the library on purpose: the explorer has to find each. A mutant is a piece of compiled code and what takes
-// its place; the piece must be there exactly once, so that a mutant cannot go stale unnoticed.
-
-export interface Mutant {
-  readonly name: string;
-  /** Below lib/, compiled. */
-  readonly file: string;
-  readonly piece: string;
-  readonly instead: string;
-}
+// Faults put into the library on purpose: the explorer has to find each.
+import type { Mutant } from '../support/mutants.js';
 
 export const mutants: readonly Mutant[] = [
   {

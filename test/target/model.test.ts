@@ -1,0 +1,89 @@
+// Random histories of a target on two devices that fail, hang, tear and lose power, held against a simple model: no
+// acknowledged write and no acknowledged remap is ever lost, no sector is read from a wrong place, everything settles, and
+// nothing is left behind. A failing history is shrunk and shown, with what runs it again.
+//
+//   DMREMAP_HISTORIES=N    how many
+//   DMREMAP_REPLAY=JSON    the one that a failure has named
+//
+// `npm run model` runs more of them, and `npm run model -- --mutants` shows that faults are noticed: model/mutants.ts.
+import { describe, expect, it } from 'vitest';
+import { Expected } from './model/expected.js';
+import { type Replay, runHistories } from './model/history.js';
+import { bytesOf, valueIn } from './model/values.js';
+
+const { DMREMAP_HISTORIES: histories = '1500', DMREMAP_REPLAY: replay } = process.env;
+
+it('keeps its promises through any history', { timeout: 3_600_000 }, async () => {
+  const options = replay === undefined ? {} : { replay: JSON.parse(replay) as Replay };
+  const found = await runHistories(Number(histories), options);
+  if (found !== undefined) throw new Error(found);
+});
+
+describe('the model', () => {
+  const reads = (model: Expected, at: number, value: number) =>
+    model.saw(model.view(at, 0, 1, false), 0, value);
+
+  it('lets an acknowledged write and nothing from before it be read', () => {
+    const model = new Expected(1, 1);
+    model.begin(2, 0, 1, true);
+    model.written(2, 0, 1, true);
+    reads(model, 3, 2);
+    expect(() => reads(model, 4, 1)).toThrow('sector 0 is read with write 1; it may hold write 2');
+    model.powerCut();
+    reads(model, 5, 2);
+  });
+
+  it('lets an unknown write be there or not, until it was seen', () => {
+    const model = new Expected(1, 1);
+    model.begin(2, 0, 1, true);
+    reads(model, 3, 1);
+    reads(model, 4, 2);
+    expect(() => reads(model, 5, 1)).toThrow('is read with write 1');
+    model.powerCut();
+    expect(() => reads(model, 6, 1)).toThrow('is read with write 1');
+  });
+
+  it('lets a write that is not durable go with the power, unless it was flushed', () => {
+    const model = new Expected(1, 1);
+    model.begin(2, 0, 1, false);
+    model.written(2, 0, 1, false);
+    reads(model, 3, 2);
+    const told = model.told();
+    model.begin(4, 0, 1, false);
+    model.written(4, 0, 1, false);
+    model.flushed(told);
+    model.powerCut();
+    expect(() => reads(model, 5, 1)).toThrow('it may hold write 2 write 4');
+    reads(model, 6, 2);
+  });
+
+  it('does not let an untouched write be seen, before or after it was told', () => {
+    const model = new Expected(1, 1);
+    model.begin(2, 0, 1, true);
+    model.untouched(2, 0, 1);
+    expect(() => reads(model, 3, 2)).toThrow('is read with write 2');
+    model.begin(4, 0, 1, true);
+    reads(model, 5, 4);
+    expect(() => model.untouched(4, 0, 1)).toThrow('write 4 is untouched, and sector 0 was read with it');
+  });
+
+  it('does not let a read overtake a write that was called before it', () => {
+    const model = new Expected(1, 1);
+    const before = model.view(2, 0, 1, false);
+    model.begin(3, 0, 1, true);
+    const after = model.view(4, 0, 1, false);
+    model.written(3, 0, 1, true);
+    expect(() => model.saw(after, 0, 1)).toThrow('is read with write 1');
+    expect(() => model.saw(before, 0, 3)).toThrow('is read with write 3');
+    model.saw(before, 0, 1);
+  });
+});
+
+it('a sector says whose it is, and where it belongs', () => {
+  const bytes = bytesOf(7, 3, 2);
+  expect([valueIn(bytes, 0, 3), valueIn(bytes, 1, 4)]).toEqual([7, 7]);
+  expect(valueIn(bytes, 0, 4)).toBeUndefined();
+  bytes[300] = 1;
+  expect(valueIn(bytes, 0, 3)).toBeUndefined();
+  expect(valueIn(new Uint8Array(512), 0, 9)).toBe(0);
+});
