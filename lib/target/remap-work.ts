@@ -122,7 +122,7 @@ export class RemapWork {
     // Not the request's: no entry points there, so nobody sees what becomes of it.
     const effects = new Effects();
     for (let tries = 1; ; tries++) {
-      const place = table.reserve();
+      const place = this.#reserve();
       try {
         const [failed] = await spare.write(place, block.bytes, { signal }, effects);
         if (failed === undefined) return { ...block, place };
@@ -135,6 +135,21 @@ export class RemapWork {
         }
         throw error;
       }
+    }
+  }
+
+  /** A free place where nothing may still land that was given up: a target of before may have left that behind. */
+  #reserve(): Sector {
+    const { table, spare, blockSectors } = this.#parts;
+    const passedOver: Sector[] = [];
+    try {
+      for (;;) {
+        const place = table.reserve();
+        if (!spare.isUnsettled(place, blockSectors)) return place;
+        passedOver.push(place);
+      }
+    } finally {
+      for (const place of passedOver) table.release(place);
     }
   }
 
