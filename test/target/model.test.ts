@@ -11,7 +11,7 @@ import { Expected } from './model/expected.js';
 import { type Replay, runHistories } from './model/history.js';
 import { bytesOf, valueIn } from './model/values.js';
 
-const { DMREMAP_HISTORIES: histories = '1500', DMREMAP_REPLAY: replay } = process.env;
+const { DMREMAP_HISTORIES: histories = '2000', DMREMAP_REPLAY: replay } = process.env;
 
 it('keeps its promises through any history', { timeout: 3_600_000 }, async () => {
   const options = replay === undefined ? {} : { replay: JSON.parse(replay) as Replay };

@@ -214,23 +214,24 @@ const faults: Readonly<Record<Exclude<StepKind, 'flush'>, readonly Fault[]>> = {
 };
 const wordOf = (fault: Fault) => (fault.fault === 'error' ? fault.errno : fault.fault);
 
+const kindOfFault = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc.record({ on: fc.constant('read' as const), fault: fc.constantFrom(...faults.read) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ on: fc.constant('write' as const), fault: fc.constantFrom(...faults.write) }),
+  },
+);
+
 const fail = fc
-  .oneof(
-    {
-      weight: 1,
-      arbitrary: fc.record({ on: fc.constant('read' as const), fault: fc.constantFrom(...faults.read) }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({ on: fc.constant('write' as const), fault: fc.constantFrom(...faults.write) }),
-    },
-  )
-  .chain(({ on, fault }) => place.map((place) => ({ on, fault, place })))
-  .map(({ on, fault, place }) =>
+  .record({ kind: kindOfFault, place, often: fc.nat(2) })
+  .map(({ kind: { on, fault }, place, often }) =>
     command(
-      `${on}s of ${place.text} are ${wordOf(fault)}`,
+      `${often === 2 ? `the next ${on} of ${place.text} is` : `${on}s of ${place.text} are`} ${wordOf(fault)}`,
       always,
-      (world) => world.disks.lay(place.side, on, fault, ...place.sectors(world), world.next()),
+      (world) => world.disks.lay(place.side, on, fault, place.sectors(world), world.next(), often === 2),
       0,
     ),
   );
@@ -241,7 +242,7 @@ const failFlush = fc.record({ side, late: fc.boolean() }).map(({ side, late }) =
     always,
     (world) => {
       const fault: Fault = late ? { fault: 'late' } : { fault: 'error', errno: 'EIO' };
-      world.disks.lay(side, 'flush', fault, 0, 0, world.next());
+      world.disks.lay(side, 'flush', fault, [0, 0], world.next());
     },
     0,
   ),

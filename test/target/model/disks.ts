@@ -10,6 +10,9 @@ export const placeSectors = 8;
 
 export type Side = 'main' | 'spare';
 
+/** The first of them, and how many. */
+export type Sectors = readonly [first: number, count: number];
+
 /** A fault that was laid: sectors of its device. `until` is undefined while it is there. */
 export interface Laid {
   readonly side: Side;
@@ -53,9 +56,11 @@ export class Disks {
     this.spare = new CountingDevice(images.spare, { ...options, path: 'spare', seed: options.seed + 1 });
   }
 
-  lay(side: Side, on: StepKind, fault: Fault, first: number, count: number, now: number): void {
+  /** @param once only the first operation that it is on. */
+  lay(side: Side, on: StepKind, fault: Fault, [first, count]: Sectors, now: number, once = false): void {
     const range = { offset: BigInt(first * sectorBytes), length: count * sectorBytes };
-    const lift = this[side].lay(fault, on === 'flush' ? { on } : { on, range });
+    const nth = once ? 1 : undefined;
+    const lift = this[side].lay(fault, on === 'flush' ? { on, nth } : { on, range, nth });
     if (fault.fault === 'late') this.holding.add(side);
     this.laid.push({ side, on, fault, first, count, from: now, until: undefined, lift });
   }

@@ -48,10 +48,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, Reason>>> = {
   ERR_RANGE_UNSETTLED: (world, { kind, order, first, count, unsettledBefore }) =>
     kind !== 'read' &&
     kind !== 'flush' &&
-    (unsettledBefore ||
-      world.inherited ||
-      world.abortedAt > order ||
-      (count > 0 && world.isUnsettledOn(first, count))),
+    (unsettledBefore || world.abortedAt > order || (count > 0 && world.isUnsettledOn(first, count))),
   ERR_TABLE_FULL: (world, operation) =>
     canPlace(world, operation) && blocksIn(world) + comingBlocks(world) > world.shape.room,
   ERR_SPARE_EXHAUSTED: (world, operation) => {

@@ -8,7 +8,7 @@ import { mutants } from './mutants.js';
 
 const usage = `npm run model [-- --histories N] [--seed N] | [-- --mutants]
 
-  --histories N   how many (default 3,000)
+  --histories N   how many (default 2,000)
   --seed N        of the first one (default: another one each time)
   --mutants       puts faults into the library, and shows which of them are found`;
 
@@ -20,7 +20,7 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
-      histories: { type: 'string', default: '3000' },
+      histories: { type: 'string', default: '2000' },
       seed: { type: 'string' },
       mutants: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },

@@ -95,13 +95,6 @@ export const mutants: readonly Mutant[] = [
     instead: '',
   },
   {
-    name: 'a write that is tried again in halves does not count',
-    file: 'target/medium.js',
-    piece: 'if (error instanceof OperationError)\n                    effects.wrote(error.outcome, error);',
-    instead:
-      'if (error instanceof OperationError && (part.length === this.#blockSectors * sectorBytes || !isOfMedium(error)))\n                    effects.wrote(error.outcome, error);',
-  },
-  {
     name: 'clean although the table was changed during the commit',
     file: 'target/sync-work.js',
     piece:

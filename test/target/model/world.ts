@@ -83,11 +83,11 @@ export class World {
       const { blockSectors } = world.shape;
       for (const block of config.bad) {
         const fault = { fault: 'error', errno: 'EIO' } as const;
-        disks.lay('main', 'write', fault, block * blockSectors, blockSectors, world.next());
+        disks.lay('main', 'write', fault, [block * blockSectors, blockSectors], world.next());
       }
       if (config.copies !== 'fine') {
         const fault: Fault = config.copies === 'late' ? { fault: 'late' } : { fault: 'error', errno: 'EIO' };
-        disks.lay('spare', 'write', fault, 0, firstPlace, world.next());
+        disks.lay('spare', 'write', fault, [0, firstPlace], world.next());
       }
       return world;
     } catch (error) {
