@@ -1,7 +1,6 @@
 // Room: target. All that exists while a target is active and at no other time: the table and its store, the work on them,
 // and the requests under way. It is made from the disk, and at the end everything in it is aborted and freed.
 import { type AbortRequest, linkSignals } from '../base/cancellable.js';
-import { DmremapError } from '../base/errors.js';
 import { CommitError, type CommitReport, type Finds } from '../store/commit-report.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import type { ScrubReport } from '../store/scrub-report.js';
@@ -14,6 +13,9 @@ import { RemapWork } from './remap-work.js';
 import { type SyncOptions, SyncWork } from './sync-work.js';
 import { TargetIo } from './target-io.js';
 import type { TargetPolicy } from './target-options.js';
+
+/** A look at the copies that takes longer has failed: commits wait for it. */
+const scrubTimeoutMs = 5_000;
 
 /** What outlives it. */
 export interface ActivityParts {
@@ -85,10 +87,10 @@ export class Activity {
   }
 
   /** As `MetadataStore.scrub`, in turn with the sync work. */
-  async scrub(options: { signal: AbortSignal; timeoutMs?: number }): Promise<ScrubReport> {
-    const unlock = await this.lockMetadata(options.signal);
+  async scrub(signal: AbortSignal): Promise<ScrubReport> {
+    const unlock = await this.lockMetadata(signal);
     try {
-      return await this.store.scrub(options);
+      return await this.store.scrub({ signal, timeoutMs: scrubTimeoutMs });
     } finally {
       unlock();
     }
@@ -155,25 +157,6 @@ export class Activity {
       throw error;
     } finally {
       latencies.record('commit', startedAt);
-    }
-  }
-}
-
-/**
- * How many sectors cannot be told apart by these devices, and whether the table keeps to that.
- * @throws DmremapError ERR_TABLE_UNALIGNED.
- */
-export function checkBlocks(store: MetadataStore, blockSectors: number): void {
-  if (blockSectors === 1) return;
-  const block = BigInt(blockSectors);
-  for (const { originalSector } of store.table) {
-    const first = originalSector - (originalSector % block);
-    const place = store.table.lookup(first);
-    for (let at = 0n; at < block; at++) {
-      const there = store.table.lookup(first + at);
-      if (place !== undefined && place % block === 0n && there === place + at) continue;
-      const message = `sector ${originalSector} is remapped without the other sectors of its ${blockSectors * 512}-byte block`;
-      throw new DmremapError('ERR_TABLE_UNALIGNED', message);
     }
   }
 }

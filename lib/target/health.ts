@@ -11,9 +11,6 @@ import { channels } from './observability.js';
 import { ScanReadError, type ScanSubject } from './scan-subject.js';
 import type { OpenTargetOptions } from './target-options.js';
 
-/** A look at the copies that takes longer counts as one that failed: commits wait for it. */
-const scrubTimeoutMs = 5_000;
-
 export class Health {
   readonly #target: object;
   readonly #errors: ErrorAnalysis;
@@ -100,7 +97,7 @@ export class Health {
           throw new ScanReadError(failed, { cause: error, errno: error.errno });
         }
       },
-      scrub: (signal) => active().scrub({ signal, timeoutMs: scrubTimeoutMs }),
+      scrub: (signal) => active().scrub(signal),
       repair: () => active().sync.markDirty(),
     };
   }

@@ -133,7 +133,7 @@ export class Medium {
       if (error instanceof OperationError) this.#inFlight.note(error);
       if (!isOfMedium(error)) throw error;
       const blocks = count / this.#blockSectors;
-      if (blocks === 1) {
+      if (blocks <= 1) {
         this.#listener.failed({ device: this.#name, kind, sector, count });
         return [{ sector, error }];
       }

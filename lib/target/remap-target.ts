@@ -3,11 +3,13 @@
 import { AbortRequest, type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { type Sector, sectorsIn } from '../base/units.js';
+import { geometries } from '../format/geometry.js';
 import type { RemapEntry } from '../format/structure.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { ScrubReport } from '../store/scrub-report.js';
 import type { StoreOptions } from '../store/store-options.js';
-import { Activity, checkBlocks } from './activity.js';
+import { Activity } from './activity.js';
+import { checkTable } from './check-table.js';
 import { InFlight, neverDone, throwIfAborted } from './effects.js';
 import { Health } from './health.js';
 import type { ScanPass } from './health-scan.js';
@@ -26,6 +28,8 @@ export class RemapTarget implements AsyncDisposable {
   readonly #options: OpenTargetOptions | CreateTargetOptions;
   readonly #blockSectors: number;
   readonly #mainSectors: Sector;
+  /** Without the part of a block at the end of main, which cannot be transferred by itself. */
+  readonly #usableSectors: bigint;
   readonly #inFlight = new InFlight();
   readonly #latencies = new Latencies();
   readonly #suspects = new Set<bigint>();
@@ -36,6 +40,8 @@ export class RemapTarget implements AsyncDisposable {
   #activity: Activity | undefined;
   #suspending: Promise<SuspendReport> | undefined;
   #resuming: Cancellable<void> | undefined;
+  /** Sequence of the table that the last activity ended with. */
+  #acknowledged: bigint | undefined;
   #destroying: Promise<DestroyReport> | undefined;
   #last: SuspendReport = { aborted: 0, finds: undefined, leftInFlight: 0 };
 
@@ -47,6 +53,7 @@ export class RemapTarget implements AsyncDisposable {
     this.#mainSectors = sectorsIn(main.device.info.sizeBytes);
     this.#blockSectors =
       Math.max(main.device.info.logicalBlockSize, spare.device.info.logicalBlockSize) / sectorBytes;
+    this.#usableSectors = this.#mainSectors - (this.#mainSectors % BigInt(this.#blockSectors));
     const listener: MediumListener = {
       failed: (event) => {
         this.#counters[event.kind === 'read' ? 'readErrors' : 'writeErrors']++;
@@ -95,12 +102,14 @@ export class RemapTarget implements AsyncDisposable {
     return cancellableAsync(options, async (signal) => {
       checkTargetOptions(options);
       const sides = await openSides(options, signal);
+      let target: RemapTarget | undefined;
       try {
-        const target = new RemapTarget(sides.main, sides.spare, options);
-        await activate(target, signal);
+        target = new RemapTarget(sides.main, sides.spare, options);
         register(target);
+        await activate(target, signal);
         return target;
       } catch (error) {
+        if (target !== undefined) unregister(target);
         await closeSides(sides, signal.aborted ? { graceMs: 5 } : {});
         throw error;
       }
@@ -224,7 +233,7 @@ export class RemapTarget implements AsyncDisposable {
    */
   scrub(options?: CancelOptions): Cancellable<ScrubReport> {
     return this.#operation(undefined, options, async (activity, signal) => {
-      const report = await activity.scrub({ signal });
+      const report = await activity.scrub(signal);
       if (report.needsRepair) activity.sync.markDirty();
       return report;
     });
@@ -276,11 +285,16 @@ export class RemapTarget implements AsyncDisposable {
    * `graceMs` (default 1,000) at the most. Never rejects but for a wrong argument; a second call gives the first one's report.
    */
   destroy(options: { readonly graceMs?: number | undefined } = {}): Promise<DestroyReport> {
-    const { graceMs = 1000 } = options;
+    const { graceMs = 1000 } = options ?? {};
     if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs < 2 ** 31)) {
       return Promise.reject(argumentError('ERR_OUT_OF_RANGE', 'graceMs must be between 0 and 2^31 - 1'));
     }
-    this.#destroying ??= this.#destroy(graceMs);
+    if (this.#destroying === undefined) {
+      // There before anybody hears of it: who watches the state may call again.
+      const { promise, resolve } = deferred<DestroyReport>();
+      this.#destroying = promise;
+      resolve(this.#destroy(graceMs));
+    }
     return this.#destroying;
   }
 
@@ -297,11 +311,15 @@ export class RemapTarget implements AsyncDisposable {
       mode: 'write',
     });
     try {
-      checkBlocks(store, this.#blockSectors);
-      const { mainSectors } = store.table;
-      if (mainSectors !== this.#mainSectors) {
-        const message = `the metadata was made for a main device of ${mainSectors} sectors, and ${this.#main.device.info.path} has ${this.#mainSectors}`;
-        throw new DmremapError('ERR_MAIN_MISMATCH', message);
+      checkTable(store.table, {
+        main: this.#main.device,
+        spare: this.#spare.device,
+        blockSectors: this.#blockSectors,
+        geometry: geometries[store.report.geometry],
+      });
+      if (this.#acknowledged !== undefined && store.sequence < this.#acknowledged) {
+        const message = `the copies that can be read are older (sequence ${store.sequence}) than the table that was made durable (${this.#acknowledged})`;
+        throw new DmremapError('ERR_METADATA_AMBIGUOUS', message);
       }
       throwIfAborted(signal);
     } catch (error) {
@@ -321,31 +339,33 @@ export class RemapTarget implements AsyncDisposable {
       latencies: this.#latencies,
       target: this,
     });
+    this.#health.begin(this.#activity, this.#usableSectors);
     this.#enter('active');
-    this.#health.begin(this.#activity, this.#mainSectors);
   }
 
   /** active -> suspending -> suspended */
   async #leave(request: AbortRequest): Promise<SuspendReport> {
-    if (this.#resuming !== undefined) {
+    if (this.#state !== 'active' && this.#resuming !== undefined) {
       this.#resuming.cancel();
       await this.#resuming.catch(() => {});
     }
     const activity = this.#activity;
     if (this.#state !== 'active' || activity === undefined) return this.#suspending ?? this.#last;
     const startedAt = performance.now();
+    const { promise, resolve } = deferred<SuspendReport>();
+    this.#suspending = promise;
     this.#enter('suspending');
     const ending = activity.end(request);
     this.#health.end(); // Second: who waits for a scan is told why it ends.
-    this.#suspending = ending.then(({ aborted, finds }) => {
-      this.#activity = undefined;
-      this.#last = { aborted, finds, leftInFlight: this.#inFlight.size };
-      this.#latencies.record('presuspend', startedAt);
-      this.#enter('suspended');
-      this.#suspending = undefined;
-      return this.#last;
-    });
-    return this.#suspending;
+    const { aborted, finds } = await ending;
+    this.#acknowledged = activity.store.sequence;
+    this.#activity = undefined;
+    this.#last = { aborted, finds, leftInFlight: this.#inFlight.size };
+    this.#latencies.record('presuspend', startedAt);
+    this.#suspending = undefined;
+    this.#enter('suspended');
+    resolve(this.#last);
+    return promise;
   }
 
   /** suspended -> destroyed */
@@ -401,12 +421,22 @@ export class RemapTarget implements AsyncDisposable {
   }
 
   #checkRange(sector: bigint | number, count: number): bigint {
-    return checkRange(sector, count, this.#mainSectors, this.#blockSectors);
+    return checkRange(sector, count, this.#usableSectors, this.#blockSectors);
   }
 
   #storeOptions(signal: AbortSignal): StoreOptions {
     const { geometry, now, copyIndex } = this.#options;
     const { copy, allowUnreadable } = this.#options as OpenTargetOptions;
-    return { geometry, now, copyIndex, signal, ...{ copy, allowUnreadable } };
+    // The copy that was named to begin with may be behind those that were written since.
+    const named = this.#acknowledged === undefined ? copy : undefined;
+    return { geometry, now, copyIndex, signal, ...{ copy: named, allowUnreadable } };
   }
+}
+
+function deferred<T>() {
+  let resolve: (value: T | Promise<T>) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }
