@@ -5,8 +5,8 @@ import { defineConfig } from 'vitest/config';
 //   engines  each engine by its name, devices that hang: once. With DMREMAP_ENGINE for the one that it names.
 //   device   devices, on the engine that `auto` takes, or DMREMAP_ENGINE: once for each (.ci/run).
 const pure = [
-  'test/{base,crash,format}/**/*.test.ts',
-  'test/recovery/!(new-file).test.ts',
+  'test/{base,crash}/**/*.test.ts',
+  'test/{format,recovery}/!(new-file|sealed-image).test.ts',
   'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',
   'test/target/!(life-*).test.ts',
 ];
