@@ -1,8 +1,8 @@
-// Adds up what .ci/run has run, and prints it as the last line. Each of the linters, a test run that failed outside of any
+// Names what failed, adds up what .ci/run has run, and prints the sum as the last line. Each of the linters, a test run that failed outside of any
 // test, one without a test, and a test that was skipped counts as a check.
 // argv: the folder of the reports, NAME=STATUS of each run; `lint` has no report.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const [folder, ...outcomes] = process.argv.slice(2);
 let passed = 0;
@@ -14,7 +14,8 @@ for (const [name, status] of outcomes.map((outcome) => outcome.split('='))) {
     else failed++;
     continue;
   }
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = reportOf(name);
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = reportOf(name);
+  for (const failure of testResults.flatMap(failuresIn)) console.log(`${name}: ${failure}`);
   const skipped = numPendingTests + numTodoTests;
   if (skipped > 0) console.log(`${name}: ${skipped} tests were skipped: here nothing may be`);
   passed += numPassedTests;
@@ -30,6 +31,16 @@ function reportOf(name) {
     return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
   } catch {
     console.log(`${name}: the test run left no report`);
-    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
+    return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   }
+}
+
+// A file can fail without a test of it.
+function failuresIn({ name, status, message, assertionResults }) {
+  const tests = assertionResults
+    .filter((test) => test.status === 'failed')
+    .map((test) => [test.fullName, test.failureMessages.join('\n')]);
+  if (tests.length === 0 && status === 'failed') tests.push(['the file itself', message]);
+  const lines = (text) => text.split('\n', 12).map((line) => `\n    ${line}`);
+  return tests.map(([test, why]) => `${relative('.', name)}: ${test}${lines(why).join('')}`);
 }
