@@ -16,6 +16,9 @@ export interface Command {
   run(context: Context, args: Args): Promise<number>;
 }
 
+/** Commands by the words that are typed, each loaded when it is asked for. */
+export type CommandTable = Readonly<Record<string, () => Promise<Command>>>;
+
 export const jsonOption = { json: { help: 'print exactly one JSON document' } } as const;
 
 export const readOptions = {

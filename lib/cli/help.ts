@@ -2,18 +2,16 @@
 import type { OptionSpecs } from './args.js';
 import type { Command } from './command.js';
 
-/** The short usage: what there is to type. */
-export const shortUsage = (): string[] => ['usage: dmremap COMMAND [options] PATH', "Try 'dmremap --help'."];
-
-export const generalHelp = (commands: readonly Command[]): string[] => [
-  'usage: dmremap COMMAND [options] PATH',
+/** Of all commands, or of those that begin with the word `of`. */
+export const generalHelp = (commands: readonly Command[], of: string): string[] => [
+  `usage: dmremap ${of === '' ? '' : `${of} `}COMMAND [options] PATH`,
   'Keeps the dm-remap v4 metadata on the spare of a failing disk.',
   '',
   ...pairs(commands.map(({ name, summary }) => [name, summary])),
   '',
   ...pairs([
     ['--help', "this text; behind a command: the command's"],
-    ['--version', 'the version'],
+    ...(of === '' ? ([['--version', 'the version']] as const) : []),
   ]),
   '',
   'exit status, OR-ed: 0 nothing wrong, 1 repaired, 4 damage or ambiguity is left, 8 the operation failed,',

@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { commands } from '../../lib/cli/commands.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, goldenFile, stateOf } from './harness.js';
 
@@ -22,7 +23,15 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [['constructor', image], "unknown command 'constructor'"],
   [['--json', 'examine', image], "unknown option '--json'"],
   [['--', 'examine', image], 'a command is missing'],
-  [['--version', 'examine'], 'a command is missing'],
+  [['--version', 'examine'], "'--version' stands alone"],
+  [['--help', '--json'], "unknown option '--json'"],
+  [['exmaine', image], "unknown command 'exmaine': did you mean 'examine'?"],
+  [['exmaine', '--help'], "unknown command 'exmaine': did you mean 'examine'?"],
+  [['--versoin'], "unknown option '--versoin': did you mean '--version'?"],
+  [['remap', 'lost', image], "unknown command 'remap lost': did you mean 'remap list'?"],
+  [['remap', 'drop', '--help'], "unknown command 'remap drop': 'remap list', "],
+  [['check', '--jsno', image], "unknown option '--jsno': did you mean '--json'?"],
+  [['check', '--geometri=driver', image], "unknown option '--geometri': did you mean '--geometry'?"],
   [['examine'], 'PATH is missing'],
   [['examine', ''], 'PATH is empty'],
   [['examine', image, image], 'is one operand too many'],
@@ -211,6 +220,8 @@ describe('help', () => {
       ['--help'],
       /examine .*\n.*check .*\n.*create .*\n.*repair .*\n.*undo .*\n.*backup .*\n.*restore .*\n.*handover .*\n.*remap list .*\n/,
     ],
+    [['--help', 'examine'], /^usage: dmremap COMMAND/],
+    [['remap', '--help', 'list'], /^usage: dmremap remap COMMAND/],
     [['examine', '--help'], /^usage: dmremap examine \[options\] PATH\n/],
     [['examine', '-h', '--foo'], /--geometry auto\|driver\|documented/],
     [['check', '--help'], /^usage: dmremap check/],
@@ -237,11 +248,21 @@ describe('help', () => {
   });
 
   test('no line of any help is wider than a wide terminal', async () => {
-    const names = ['', 'examine', 'check', 'create', 'repair', 'handover', 'doctor'];
-    const remaps = ['list', 'lookup', 'add', 'remove'].map((name) => `remap ${name}`);
-    for (const name of [...names, ...remaps]) {
+    for (const name of ['', 'remap', ...Object.keys(commands)]) {
       const { stdout } = await dmremap(folder, [...name.split(' ').filter(Boolean), '--help']);
       for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(132);
+    }
+  });
+
+  test('who asks for help gets it, whatever else is wrong', async () => {
+    for (const argv of [
+      ['--json=1'],
+      ['--json', '--json'],
+      ['--foo'],
+      ['one', 'two'],
+      ['-x', '--now=1', '--now=2'],
+    ]) {
+      expect(await dmremap(folder, ['check', ...argv, '--help'])).toMatchObject({ status: 0, stderr: '' });
     }
   });
 });

@@ -1,0 +1,23 @@
+// Room: cli. Every command by the words that are typed, in the order of the help. A row costs nothing until its command
+// is asked for: what a command needs is loaded with it, and for it alone.
+import type { Command, CommandTable } from './command.js';
+
+export const commands: CommandTable = {
+  examine: async () => (await import('./examine-command.js')).examineCommand,
+  check: async () => (await import('./check-command.js')).checkCommand,
+  create: async () => (await import('./create-command.js')).createCommand,
+  repair: async () => (await import('./repair-command.js')).repairCommand,
+  undo: async () => (await import('./undo-command.js')).undoCommand,
+  backup: async () => (await import('./backup-command.js')).backupCommand,
+  restore: async () => (await import('./restore-command.js')).restoreCommand,
+  handover: async () => (await import('./handover-command.js')).handoverCommand,
+  'remap list': async () => (await import('./remap-list-command.js')).remapListCommand,
+  'remap lookup': async () => (await import('./remap-lookup-command.js')).remapLookupCommand,
+  'remap add': async () => (await import('./remap-add-command.js')).remapAddCommand,
+  'remap remove': async () => (await import('./remap-remove-command.js')).remapRemoveCommand,
+  doctor: async () => (await import('./doctor-command.js')).doctorCommand,
+};
+
+/** All of them, loaded: for what tells of every command. */
+export const allCommands = (): Promise<Command[]> =>
+  Promise.all(Object.values(commands).map((load) => load()));
