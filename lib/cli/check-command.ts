@@ -68,6 +68,13 @@ export const checkCommand: Command = {
     'an empty file or one in which no copy fits. Opens PATH for reading only. Where a repair or a handover is due, it',
     'names the command to type.',
   ],
+  examples: [
+    { command: 'dmremap check /dev/sdb', says: 'Is all well, and what is to be done if not?' },
+    {
+      command: 'dmremap check --now 1760000000 spare.img',
+      says: 'What the module would do if the clock of its host stood there:',
+    },
+  ],
   options: { ...readOptions, all: { help: 'list every finding' } },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);

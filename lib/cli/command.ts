@@ -5,15 +5,23 @@ import type { Context } from './context.js';
 export interface Command {
   /** As it is typed: `examine`, `remap add`. */
   readonly name: string;
-  /** What follows the options. */
+  /** What follows the options. Small letters are typed as they stand, capitals are placeholders (OptionSpec). */
   readonly operands: string;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** For the command's own help: what it does and promises. */
+  /** For the command's own help: what it does and promises. The lines are joined; an empty one begins a paragraph. */
   readonly about: readonly string[];
+  /** Each is run by the tests: on images made for it where it names no device. */
+  readonly examples: readonly Example[];
   readonly options: OptionSpecs;
   /** Returns the exit status. What it throws becomes one. */
   run(context: Context, args: Args): Promise<number>;
+}
+
+/** What to type, and what it is good for: as the sentence that stands above it. */
+export interface Example {
+  readonly command: string;
+  readonly says: string;
 }
 
 /** Commands by the words that are typed, each loaded when it is asked for. */

@@ -36,6 +36,17 @@ export const createCommand: Command = {
     'Refuses a spare that holds metadata, a file system or a partition table, unless --force is given. Saves what is',
     'there before, and says how to undo it. The spare is held exclusively.',
   ],
+  examples: [
+    {
+      command: 'dmremap create --main /dev/sda /dev/sdb',
+      says: 'For the failing disk sda, on the spare sdb:',
+    },
+    { command: 'dmremap create --main 131072 new.img', says: 'To try things out, on an image file:' },
+    {
+      command: 'dmremap create --main main.img --force --backup before.img spare.img',
+      says: 'Again, over what is there, which goes into a file of your choice before:',
+    },
+  ],
   options: {
     main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
     force: { help: 'overwrite metadata, or a file system, that is there already' },

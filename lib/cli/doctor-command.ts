@@ -55,7 +55,7 @@ async function pathDiagnosis({ signal }: Context, path: string, { auto, engines 
 export const doctorCommand: Command = {
   name,
   operands: '[PATH]',
-  summary: 'say which engines work here, why others do not, and how PATH is reached',
+  summary: 'say which engines work here, and how PATH is reached',
   about: [
     'Starts each engine for a moment, and where one fails, names the wall that it ran into and what to do about',
     'it: the kernel, kernel.io_uring_disabled, seccomp, limits. Of PATH it tells whether it can be read and',
@@ -63,6 +63,11 @@ export const doctorCommand: Command = {
     'reading only, and does not claim it: who else holds it is asked of /proc and /sys, which do not show',
     'everything. Exits with 0 where an engine is taken and PATH can be written, be it with --buffered; with 8',
     'where not; with 16 where PATH does not exist or is no device, or the command line is wrong.',
+  ],
+  examples: [
+    { command: 'dmremap doctor', says: 'Which engine is taken on this host, and why not another one:' },
+    { command: 'dmremap doctor /dev/sdb', says: 'And can the spare be written, or who holds it?' },
+    { command: 'dmremap doctor --json spare.img', says: 'The same for a bug report:' },
   ],
   options: jsonOption,
   async run(context, args) {

@@ -28,10 +28,24 @@ export function readReport(context: Context, args: Args, path: string, command: 
 export const examineCommand: Command = {
   name,
   operands: 'PATH',
-  summary: 'tell everything about a spare: each copy, which one wins, and why',
+  summary: 'tell everything about a spare: its copies, which one wins, why',
   about: [
     'PATH is a block device, or an image of at least the first 655360 bytes of one.',
     'Opens it for reading only. Exits with 0 when it could examine, whatever it found.',
+  ],
+  examples: [
+    {
+      command: 'dmremap examine /dev/sdb',
+      says: 'What is on the spare, and what the kernel module would do to it:',
+    },
+    {
+      command: 'dmremap examine --json spare.img',
+      says: 'The same for a program, of an image of the spare:',
+    },
+    {
+      command: 'dmremap examine --copy 3 --all spare.img',
+      says: 'Every entry of copy 3, whichever copy wins:',
+    },
   ],
   options: {
     ...readOptions,

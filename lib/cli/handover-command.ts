@@ -39,13 +39,20 @@ interface HandedOver {
 export const handoverCommand: Command = {
   name,
   operands: 'SPARE',
-  summary: 'make a spare ready for the kernel module: rewrite its table with sequence 1',
+  summary: 'make a spare ready for the kernel module: back to sequence 1',
   about: [
     'For before the kernel module takes a spare that was written here. The module starts at sequence 2 after each load,',
     'whatever is on the disk: after a power cut a copy of ours with a higher sequence would win over its newer table, and',
     'its remaps would be lost. So all copies of the elected table are rewritten with sequence 1. At every moment, whatever',
     'happens, a reader finds that table; what is interrupted goes on when it is run again. What is overwritten is saved',
     'before, and the way to undo it is told. Exits with 0 when it is done or there was nothing to do.',
+  ],
+  examples: [
+    { command: 'dmremap handover /dev/sdb', says: 'Before the table of the mapped device is loaded:' },
+    {
+      command: 'dmremap handover --copy-index zero spare.img',
+      says: 'With the copies numbered as the module numbers them:',
+    },
   ],
   options: { ...copyIndexOption, ...dataInMetadataOption, ...writeOptions, ...jsonOption },
   async run(context, args) {

@@ -27,6 +27,13 @@ export const remapAddCommand: Command = {
     'ORIGINAL is a 512-byte sector of the main device, SPARESECTOR one of the spare; without it the lowest free one',
     'is taken. It does not copy data. What the commit overwrites is saved before, and the way to undo it is told.',
   ],
+  examples: [
+    { command: 'dmremap remap add /dev/sdb 1000 2001', says: 'Two bad sectors, to places that are free:' },
+    {
+      command: 'dmremap remap add --timeout 5000 spare.img 3002:4096',
+      says: 'To a chosen place, and not longer than five seconds:',
+    },
+  ],
   options: {
     spacing: { value: '8|1', help: 'distance of the spare sectors that are handed out; 8 is the default' },
     ...changeOptions,

@@ -17,6 +17,10 @@ export const remapListCommand: Command = {
   operands: 'PATH',
   summary: 'list the remaps of a spare',
   about: ['Opens PATH for reading only. Lists the table that we elect; `examine` tells why it is that one.'],
+  examples: [
+    { command: 'dmremap remap list /dev/sdb', says: 'Which sectors are remapped, and to where:' },
+    { command: 'dmremap remap list --copy 4 --json spare.img', says: 'The table of copy 4, for a program:' },
+  ],
   options: { copy: { value: 'N', help: 'list the table of copy N (0 to 4) instead' }, ...jsonOption },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);

@@ -25,10 +25,17 @@ interface Found extends Wanted {
 export const remapLookupCommand: Command = {
   name,
   operands: 'PATH SECTOR[+COUNT]...',
-  summary: 'tell where sectors of the main device are: on main, or where on the spare',
+  summary: 'tell where sectors of main are: there, or where on the spare',
   about: [
     'SECTOR is a 512-byte sector of the main device, COUNT how many from there; without it one. A request is split into',
     'runs that lie on one device without a gap. Opens PATH for reading only, and takes the table that we elect.',
+  ],
+  examples: [
+    { command: 'dmremap remap lookup /dev/sdb 1000', says: 'Where sector 1000 of the main device is:' },
+    {
+      command: 'dmremap remap lookup spare.img 0+4096 8192',
+      says: 'How a read of 2 MiB from the start is split, and where sector 8192 is:',
+    },
   ],
   options: { copy: { value: 'N', help: 'look into the table of copy N (0 to 4) instead' }, ...jsonOption },
   async run(context, args) {

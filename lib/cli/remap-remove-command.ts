@@ -31,6 +31,13 @@ export const remapRemoveCommand: Command = {
     'sectors are those of the main device again, with what is there. Copy what you need before. What the commit',
     'overwrites is saved before, and the way to undo it is told.',
   ],
+  examples: [
+    { command: 'dmremap remap remove /dev/sdb 1000', says: 'Sector 1000 is that of the main device again:' },
+    {
+      command: 'dmremap remap remove --backup before.img spare.img 1000 2001',
+      says: 'Two at once, with the old table kept in a file of your choice:',
+    },
+  ],
   options: changeOptions,
   async run(context, args) {
     const { path, originals } = operandsOf(args);

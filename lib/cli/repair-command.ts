@@ -34,7 +34,7 @@ const notCarried: Carried = { commit: null, after: null, backup: null, output: n
 export const repairCommand: Command = {
   name,
   operands: 'PATH',
-  summary: 'bring every copy back to the elected table; tells its plan, and writes with --apply only',
+  summary: 'tell how to bring every copy back to the elected table, or do it',
   about: [
     'Rewrites copies that are damaged, blank, stale or misdirected, and leaves the good ones alone. Where the elected',
     'table does not outrank all others, or the kernel module does not take it, the way is a commit with a new sequence;',
@@ -46,6 +46,14 @@ export const repairCommand: Command = {
     'changes nothing else, and every command takes that for the spare.',
     'Exits with 0 where there is nothing to do and 1 where it has repaired; with 4 where damage is left, and without',
     '--apply where there is something to repair.',
+  ],
+  examples: [
+    { command: 'dmremap repair /dev/sdb', says: 'What would be written, and why. Nothing is:' },
+    { command: 'dmremap repair --apply /dev/sdb', says: 'Carry it out:' },
+    {
+      command: 'dmremap repair --apply --copy 2 spare.img',
+      says: 'Where copies disagree and copy 2 is known to be the right one:',
+    },
   ],
   options: {
     apply: { help: 'carry the plan out' },

@@ -1,0 +1,57 @@
+// The table of commands: what it promises to whoever adds one.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from '../../lib/cli/command-line.js';
+import { allCommands, commands } from '../../lib/cli/commands.js';
+import { goldenBytes } from '../support/golden.js';
+import { scratchFolder } from '../support/scratch.js';
+import { dmremap, mainFile } from './harness.js';
+
+const folder = scratchFolder();
+const all = await allCommands();
+
+test('a row has the name of its command', () => {
+  expect(all.map(({ name }) => name)).toEqual(Object.keys(commands));
+});
+
+test('a summary is one line of the help', async () => {
+  const { stdout } = await dmremap(folder, ['--help']);
+  for (const { name, summary } of all) {
+    expect(stdout.split('\n')).toContainEqual(expect.stringMatching(new RegExp(`^ {2}${name} +`)));
+    expect(stdout).toContain(` ${summary}\n`);
+  }
+});
+
+describe('examples', () => {
+  const examples = all.flatMap(({ name, examples }) => examples.map(({ command }) => ({ name, command })));
+
+  test('every command has one', () => {
+    expect(all.filter(({ examples }) => examples.length === 0)).toEqual([]);
+  });
+
+  /** A home with a spare that has three remaps, one that has nothing yet, and a main device. */
+  function newHome(): string {
+    const home = mkdtempSync(join(folder, 'home-'));
+    writeFileSync(join(home, 'spare.img'), goldenBytes('real_three'));
+    writeFileSync(join(home, 'new.img'), new Uint8Array(2 ** 20));
+    writeFileSync(join(home, 'main.img'), new Uint8Array(2 ** 20));
+    return home;
+  }
+
+  test.each(examples)('$command', async ({ name, command }) => {
+    const typed = /\bdmremap [^<>()]*/.exec(command)?.[0].trim().split(' ').slice(1) ?? [];
+    expect(await parseCommandLine(typed, commands)).toMatchObject({ does: 'run', command: { name } });
+    if (typed.some((word) => word.startsWith('/dev/'))) return; //  Parsed, and no more: it is somebody's device.
+    const prelude = `dmremap() { '${process.execPath}' '${mainFile}' "$@"; echo "ended with $?" >&2; }`;
+    const home = newHome();
+    const said = execFileSync('bash', ['-c', `${prelude}\n{ ${command}; } 2>&1`], {
+      cwd: home,
+      env: { PATH: process.env.PATH, HOME: home },
+      encoding: 'utf8',
+    });
+    expect(said).toMatch(/^ended with [014]$/m);
+    expect(said).not.toMatch(/\(ERR_/);
+  });
+});
