@@ -2,8 +2,7 @@
 // What is done already is passed over. `--test` adds what only the tests need, `--lint` what the linters and
 // `--sanitize` what the sanitizers do. Plain Node, no packages.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { buildFaults, buildNative, faultsFolder, hasLiburing, root } from './lib/native-build.mjs';
 import { once } from './lib/steps.mjs';
 import { buildStuck, hasLibfuse, stuckFolder } from './lib/stuck-build.mjs';
@@ -77,13 +76,9 @@ once('native', {
 });
 
 once('lib', {
-  inputs: ['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+  inputs: ['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/build-lib.mjs'],
   product: 'dist/index.js',
-  work: () => {
-    rmSync(join(root, 'dist'), { recursive: true, force: true });
-    const tsc = 'node_modules/typescript/bin/tsc';
-    run('compiling the library', process.execPath, [tsc, '-p', 'tsconfig.build.json']);
-  },
+  work: () => run('compiling the library and the command', process.execPath, ['scripts/build-lib.mjs']),
 });
 
 if (forTests) {

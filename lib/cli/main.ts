@@ -38,37 +38,38 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-//  Only now: a signal that comes while these are loaded must be a cancellation too.
-const [{ clockSeconds }, { openDevice }, { run }] = await Promise.all([
-  import('../base/units.js'),
-  import('../device/native-device.js'),
-  import('./run.js'),
-]);
+/** A function, for CommonJS: that is what the command is bundled to, because Node starts it sooner. */
+async function main(): Promise<never> {
+  //  Only now: a signal that comes while these are loaded must be a cancellation too.
+  const { clockSeconds, openDevice, run } = await import('./program.js');
 
-const stdout = output(process.stdout);
-const stderr = output(process.stderr);
-//  A write that is stuck may leave nothing that keeps the loop alive, and yet the report is still to come.
-const alive = setInterval(() => {}, 2 ** 31 - 1);
+  const stdout = output(process.stdout);
+  const stderr = output(process.stderr);
+  //  A write that is stuck may leave nothing that keeps the loop alive, and yet the report is still to come.
+  const alive = setInterval(() => {}, 2 ** 31 - 1);
 
-let status = await run({
-  argv: process.argv.slice(2),
-  env: process.env,
-  cwd: process.cwd(),
-  stdout: stdout.sink,
-  stderr: stderr.sink,
-  now: clockSeconds,
-  monotonicMs: () => performance.now(),
-  signal: controller.signal,
-  openDevice,
-  drainWaitMs: 1000,
-});
+  let status = await run({
+    argv: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    stdout: stdout.sink,
+    stderr: stderr.sink,
+    now: clockSeconds,
+    monotonicMs: () => performance.now(),
+    signal: controller.signal,
+    openDevice,
+    drainWaitMs: 1000,
+  });
 
-const lost = await stdout.flushed();
-if (lost !== undefined) {
-  stderr.sink.write(`dmremap: the output could not be written: ${lost.code} (ERR_IO)\n`);
-  status |= exitBits.failed;
+  const lost = await stdout.flushed();
+  if (lost !== undefined) {
+    stderr.sink.write(`dmremap: the output could not be written: ${lost.code} (ERR_IO)\n`);
+    status |= exitBits.failed;
+  }
+  await stderr.flushed();
+  clearInterval(alive);
+  //  Not by running dry: a write that is stuck in the kernel must not keep us.
+  return process.exit(status);
 }
-await stderr.flushed();
-clearInterval(alive);
-//  Not by running dry: a write that is stuck in the kernel must not keep us.
-process.exit(status);
+
+void main();

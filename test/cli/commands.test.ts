@@ -1,13 +1,13 @@
-// The table of commands: what it promises to whoever adds one.
+// The table of commands: what it promises to whoever adds one, and that only the one that runs is loaded.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../lib/cli/command-line.js';
 import { allCommands, commands } from '../../lib/cli/commands.js';
 import { goldenBytes } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
-import { dmremap, mainFile } from './harness.js';
+import { dmremap, goldenFile, mainFile, spawned } from './harness.js';
 
 const folder = scratchFolder();
 const all = await allCommands();
@@ -54,4 +54,23 @@ describe('examples', () => {
     expect(said).toMatch(/^ended with [014]$/m);
     expect(said).not.toMatch(/\(ERR_/);
   });
+});
+
+test('a command loads itself and nothing of the others', async () => {
+  const image = goldenFile(folder, 'u_one');
+  const tell = join(folder, 'tell.cjs');
+  writeFileSync(tell, "process.on('exit', () => console.error(JSON.stringify(Object.keys(require.cache))))");
+  const loadedBy = async (...argv: string[]) => {
+    const env = { PATH: process.env.PATH, NODE_OPTIONS: `--require ${tell}` };
+    const { stderr } = await spawned(folder, argv, { env });
+    const files: string[] = JSON.parse(stderr);
+    return files.filter((file) => dirname(file) === dirname(mainFile)).map((file) => basename(file));
+  };
+  const check = await loadedBy('check', '--now=1760000000', image);
+  const ofCommands = readdirSync(dirname(mainFile)).filter((name) => /-command\.js$/.test(name));
+  expect(ofCommands.length).toBeGreaterThan(5);
+  expect(check).toContain('check-command.js');
+  expect(check).not.toContain('help.js');
+  expect(ofCommands.filter((name) => check.includes(name) && !/^(check|examine)-/.test(name))).toEqual([]);
+  expect(await loadedBy('--version')).not.toContainEqual(expect.stringMatching(/-command\.js$/));
 });
