@@ -27,6 +27,9 @@ if (forTests) {
     { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
     { name: 'libfuse3-dev', present: hasLibfuse },
     { name: 'strace', present: () => onPath('strace') },
+    { name: 'bsdutils', present: () => onPath('script') },
+    { name: 'zsh', present: () => onPath('zsh') },
+    { name: 'fish', present: () => onPath('fish') },
   );
 }
 if (process.argv.includes('--sanitize'))

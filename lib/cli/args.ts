@@ -2,7 +2,10 @@
 // command-line.ts fills it in; the commands read it.
 import { DmremapError } from '../base/errors.js';
 
-/** An option: `value` is the placeholder of its value, missing for a flag. */
+/**
+ * An option: `value` is the placeholder of its value, missing for a flag. What is typed as it stands is in small letters
+ * (`own|zero`), what stands for something else in capitals (`FILE`); completion goes by that.
+ */
 export interface OptionSpec {
   readonly value?: string;
   readonly help: string;

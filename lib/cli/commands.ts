@@ -16,6 +16,7 @@ export const commands: CommandTable = {
   'remap add': async () => (await import('./remap-add-command.js')).remapAddCommand,
   'remap remove': async () => (await import('./remap-remove-command.js')).remapRemoveCommand,
   doctor: async () => (await import('./doctor-command.js')).doctorCommand,
+  completion: async () => (await import('./completion-command.js')).completionCommand(allCommands),
 };
 
 /** All of them, loaded: for what tells of every command. */

@@ -1,6 +1,6 @@
 // The table of commands: what it promises to whoever adds one, and that only the one that runs is loaded.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../lib/cli/command-line.js';
@@ -24,6 +24,16 @@ test('a summary is one line of the help', async () => {
   }
 });
 
+test('whatever is written for people has no character that a shell or troff would need to be told about', () => {
+  for (const { summary, about, examples, options } of all) {
+    const helps = Object.values(options).map(({ help }) => help);
+    for (const text of [summary, ...about, ...helps, ...examples.map(({ says }) => says)]) {
+      expect(text).toMatch(/^[ -~]*$/);
+      expect(text).not.toMatch(/\\/);
+    }
+  }
+});
+
 describe('examples', () => {
   const examples = all.flatMap(({ name, examples }) => examples.map(({ command }) => ({ name, command })));
 
@@ -37,6 +47,7 @@ describe('examples', () => {
     writeFileSync(join(home, 'spare.img'), goldenBytes('real_three'));
     writeFileSync(join(home, 'new.img'), new Uint8Array(2 ** 20));
     writeFileSync(join(home, 'main.img'), new Uint8Array(2 ** 20));
+    mkdirSync(join(home, '.config/fish/completions'), { recursive: true });
     return home;
   }
 
