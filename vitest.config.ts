@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 const pure = [
   'test/{base,crash}/**/*.test.ts',
   'test/{format,recovery}/!(new-file|sealed-image).test.ts',
-  'test/cli/completion.test.ts',
+  'test/cli/{completion,man}.test.ts',
   'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',
   'test/target/!(life-*).test.ts',
 ];

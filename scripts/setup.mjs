@@ -27,6 +27,7 @@ if (forTests) {
     { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
     { name: 'libfuse3-dev', present: hasLibfuse },
     { name: 'strace', present: () => onPath('strace') },
+    { name: 'groff-base', present: () => onPath('groff') },
     { name: 'bsdutils', present: () => onPath('script') },
     { name: 'zsh', present: () => onPath('zsh') },
     { name: 'fish', present: () => onPath('fish') },
