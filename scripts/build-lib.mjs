@@ -25,6 +25,7 @@ const noChildren = {
 const bundle = await rolldown({
   input: join(root, 'lib/cli/main.ts'),
   platform: 'node',
+  transform: { target: 'node20' },
   plugins: [noChildren],
 });
 // No folders below this one: native.ts and run.ts find the package two folders above themselves.

@@ -27,6 +27,13 @@ export const backupCommand: Command = {
     'has its data there it is kept, and told: such data is saved in FILE, and is lost where FILE is.',
     'SPARE is opened for reading only. Exits with 4 where no copy is valid: FILE is then a backup of the damage.',
   ],
+  examples: [
+    { command: 'dmremap backup /dev/sdb spare.backup', says: 'To a file, to be kept on another disk:' },
+    {
+      command: 'dmremap backup spare.img new.backup && dmremap check new.backup',
+      says: 'And whether it is whole:',
+    },
+  ],
   options: { timeout: writeOptions.timeout, ...jsonOption },
   async run(context, args) {
     const [path = '', given = ''] = exactOperands(args, ['SPARE', 'FILE'], name);

@@ -51,8 +51,12 @@ export const repairCommand: Command = {
     { command: 'dmremap repair /dev/sdb', says: 'What would be written, and why. Nothing is:' },
     { command: 'dmremap repair --apply /dev/sdb', says: 'Carry it out:' },
     {
-      command: 'dmremap repair --apply --copy 2 spare.img',
+      command: 'dmremap repair --apply --use copy=2 spare.img',
       says: 'Where copies disagree and copy 2 is known to be the right one:',
+    },
+    {
+      command: 'dmremap repair --output repaired.img spare.img',
+      says: 'In a new image; the spare is only read:',
     },
   ],
   options: {

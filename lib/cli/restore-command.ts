@@ -32,6 +32,13 @@ export const restoreCommand: Command = {
     'Refuses a spare that belongs to another main device, or holds other data, unless --yes names it. What is there is',
     'saved before, and the way to undo it is told.',
   ],
+  examples: [
+    { command: 'dmremap restore --backup spare.backup new.img', says: 'To a spare that has nothing yet:' },
+    {
+      command: 'dmremap restore --backup spare.backup --copy 2 spare.img',
+      says: 'The table of one copy, whatever the others hold:',
+    },
+  ],
   options: {
     backup: { value: 'FILE', help: 'the file with the table' },
     copy: { value: 'N', help: 'the table of copy N in FILE (0 to 4) instead of the elected one' },

@@ -61,6 +61,10 @@ export const undoCommand: Command = {
     'the one that is put back; an undo that was interrupted, whatever interrupted it, goes on when it is run again.',
     'Everything is read again afterwards. The exit status is that of a check of what was put back.',
   ],
+  examples: [
+    { command: 'dmremap undo before.saved', says: 'On the device that it was saved from:' },
+    { command: 'dmremap undo before.saved spare.img', says: 'After a reboot, or on a copy of the spare:' },
+  ],
   options: {
     force: { help: 'put it back although the spare was written to since, or is of another size' },
     ...preimageOption,

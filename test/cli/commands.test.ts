@@ -41,11 +41,14 @@ describe('examples', () => {
     expect(all.filter(({ examples }) => examples.length === 0)).toEqual([]);
   });
 
-  /** A home with a spare that has three remaps, one that has nothing yet, and a main device. */
-  function newHome(): string {
+  /** A home with a spare that has three remaps, what was saved of it, one that has nothing yet, and a main device. */
+  async function newHome(): Promise<string> {
     const home = mkdtempSync(join(folder, 'home-'));
     writeFileSync(join(home, 'spare.img'), goldenBytes('real_three'));
-    writeFileSync(join(home, 'new.img'), new Uint8Array(2 ** 20));
+    const spare = join(home, 'spare.img');
+    expect((await dmremap(home, ['backup', spare, 'spare.backup'])).status).toBe(0);
+    expect((await dmremap(home, ['handover', '--backup=before.saved', spare])).status).toBe(0);
+    writeFileSync(join(home, 'new.img'), new Uint8Array(2 ** 22));
     writeFileSync(join(home, 'main.img'), new Uint8Array(2 ** 20));
     mkdirSync(join(home, '.config/fish/completions'), { recursive: true });
     return home;
@@ -56,7 +59,7 @@ describe('examples', () => {
     expect(await parseCommandLine(typed, commands)).toMatchObject({ does: 'run', command: { name } });
     if (typed.some((word) => word.startsWith('/dev/'))) return; //  Parsed, and no more: it is somebody's device.
     const prelude = `dmremap() { '${process.execPath}' '${mainFile}' "$@"; echo "ended with $?" >&2; }`;
-    const home = newHome();
+    const home = await newHome();
     const said = execFileSync('bash', ['-c', `${prelude}\n{ ${command}; } 2>&1`], {
       cwd: home,
       env: { PATH: process.env.PATH, HOME: home },
