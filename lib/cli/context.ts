@@ -8,6 +8,8 @@ import type { OpenDeviceOptions } from '../device/native-device.js';
 export interface Sink {
   write(text: string): void;
   readonly isTTY: boolean;
+  /** The width of the terminal; undefined where there is none, or where it is not known. */
+  readonly columns?: number | undefined;
 }
 
 export interface Context {

@@ -10,7 +10,7 @@ import { jsonText } from './escape.js';
 import { examineText } from './examine-text.js';
 import { exitBits } from './exit-status.js';
 import { choiceOption, copyOption, numberOption } from './numbers.js';
-import { painter } from './text.js';
+import { painter, widthOf } from './text.js';
 
 const name = 'examine';
 
@@ -56,7 +56,15 @@ export const examineCommand: Command = {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     const report = await readReport(context, args, path, name);
     if (args.flags.has('json')) context.stdout.write(jsonText(toExamineJson(report, path)));
-    else print(context, examineText(report, path, { paint: painter(context), all: args.flags.has('all') }));
+    else
+      print(
+        context,
+        examineText(report, path, {
+          paint: painter(context),
+          all: args.flags.has('all'),
+          width: widthOf(context),
+        }),
+      );
     return exitBits.clean;
   },
 };

@@ -11,6 +11,7 @@ import {
   type Column,
   counted,
   flagsText,
+  folded,
   indented,
   sectorsText,
   type Tone,
@@ -23,39 +24,45 @@ export interface ExamineTextOptions {
   readonly paint: (tone: Tone, text: string) => string;
   /** Lists every entry, ghost and lint. */
   readonly all: boolean;
+  /** Of a line, in columns. */
+  readonly width: number;
+  /** What was asked for beside the report: goes behind who wins. */
+  readonly more?: readonly string[];
 }
 
 const shownEntries = 20;
 
 /** The lines of the report. */
 export function examineText(report: Report, path: string, options: ExamineTextOptions): string[] {
+  const { width, more = [] } = options;
+  const fold = (lines: readonly string[]) => folded(lines, width);
   return [
-    `${escapeText(path)}: ${bytesText(report.sizeBytes)}, ${report.geometry} geometry, ` +
-      `judged at ${utcOf(report.now)} (${report.now})`,
+    ...fold([
+      `${escapeText(path)}: ${bytesText(report.sizeBytes)}, ${report.geometry} geometry, ` +
+        `judged at ${utcOf(report.now)} (${report.now})`,
+    ]),
     '',
-    ...copyTable(report),
+    ...copyTable(report, width),
     '',
-    ...winners(report),
-    ...activation(report, options),
-    ...device(report),
+    ...fold([...winners(report), ...more, ...activation(report, options), ...device(report)]),
     ...entries(report, options),
     ...ghosts(report, options),
-    ...lints(report, options),
+    ...fold(lints(report, options)),
   ];
 }
 
-const right = (title: string): Column => ({ title, align: 'right' });
+const right = (title: string, optional?: 1 | 2): Column => ({ title, align: 'right', optional });
 
 /** One line per copy. With a number behind a damaged copy goes a "?": nothing proves it. */
-export function copyTable({ copies, elections }: Report): string[] {
+export function copyTable({ copies, elections }: Report, width?: number): string[] {
   return table(
     [
       right('copy'),
-      right('offset'),
+      right('offset', 2),
       { title: 'state' },
       right('sequence'),
       { title: 'timestamp (UTC)' },
-      right('raw'),
+      right('raw', 1),
       right('remaps'),
       { title: 'elected by' },
     ],
@@ -66,6 +73,7 @@ export function copyTable({ copies, elections }: Report): string[] {
       ];
       return [`${copy.copy}`, `${copy.offset}`, stateText(copy), ...headerCells(copy), by.join(', ')];
     }),
+    width,
   );
 }
 
@@ -139,7 +147,7 @@ function device({ shown }: Report): string[] {
   ];
 }
 
-function entries(report: Report, { all }: ExamineTextOptions): string[] {
+function entries(report: Report, { all, width }: ExamineTextOptions): string[] {
   const { shown, entries: found } = report;
   if (shown === null) return [];
   const from = `of copy ${shown.copy}${shown.copy === report.elections.ours?.copy ? '' : ' (not the elected one)'}`;
@@ -148,21 +156,21 @@ function entries(report: Report, { all }: ExamineTextOptions): string[] {
   const more = found.length - listed.length;
   return [
     `${counted(found.length, 'remap')} ${from}`,
-    ...indented(entryTable(listed)),
+    ...indented(entryTable(listed, width - 2)),
     ...(more > 0 ? [`  ... and ${more} more (--all lists them)`] : []),
     '',
   ];
 }
 
 /** Entries, one a line. */
-export const entryTable = (entries: readonly ReportEntry[]): string[] =>
+export const entryTable = (entries: readonly ReportEntry[], width?: number): string[] =>
   table(
     [
       right('index'),
       right('original'),
       right('spare'),
-      { title: 'time (UTC)' },
-      { title: 'flags' },
+      { title: 'time (UTC)', optional: 2 },
+      { title: 'flags', optional: 1 },
       { title: 'effective' },
     ],
     entries.map((entry) => [
@@ -173,12 +181,13 @@ export const entryTable = (entries: readonly ReportEntry[]): string[] =>
       flagsText(entry.flags),
       entry.effective ? 'yes' : 'no',
     ]),
+    width,
   );
 
-function ghosts({ ghosts: found }: Report, { all }: ExamineTextOptions): string[] {
+function ghosts({ ghosts: found }: Report, { all, width }: ExamineTextOptions): string[] {
   if (found.length === 0) return [];
   const title = `${counted(found.length, 'ghost')}: entries of an earlier table, behind the active ones`;
-  return all ? [title, ...indented(entryTable(found)), ''] : [`${title} (--all lists them)`, ''];
+  return all ? [title, ...indented(entryTable(found, width - 2)), ''] : [`${title} (--all lists them)`, ''];
 }
 
 function lints({ lints: found }: Report, { paint, all }: ExamineTextOptions): string[] {

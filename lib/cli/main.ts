@@ -21,6 +21,10 @@ function output(stream: NodeJS.WriteStream): Output {
         if (failed === undefined) stream.write(text);
       },
       isTTY: stream.isTTY === true,
+      //  Asked for each time: a window changes its size.
+      get columns() {
+        return stream.columns;
+      },
     },
     flushed: async () => {
       if (failed === undefined) await new Promise<void>((resolve) => stream.write('', () => resolve()));

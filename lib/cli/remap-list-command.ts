@@ -8,7 +8,7 @@ import { jsonText } from './escape.js';
 import { entryTable } from './examine-text.js';
 import { exitBits } from './exit-status.js';
 import { readTable } from './shown-table.js';
-import { counted } from './text.js';
+import { counted, widthOf } from './text.js';
 
 const name = 'remap list';
 
@@ -32,7 +32,8 @@ export const remapListCommand: Command = {
     }
     const of = `of copy ${shown.copy}, sequence ${shown.slot.header.sequenceNumber}`;
     if (entries.length === 0) print(context, [`no remaps ${of}`]);
-    else print(context, [...entryTable(entries), `${counted(entries.length, 'remap')} ${of}`]);
+    else
+      print(context, [...entryTable(entries, widthOf(context)), `${counted(entries.length, 'remap')} ${of}`]);
     return exitBits.clean;
   },
 };

@@ -6,22 +6,76 @@ import type { Context } from './context.js';
 export interface Column {
   readonly title: string;
   readonly align?: 'right';
+  /** Left out where there is no room for all: 1 first, then 2. A column without it always stays. */
+  readonly optional?: 1 | 2 | undefined;
 }
 
-/** Rows under their titles, two spaces apart, without spaces at the end of a line. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+/** Rows under their titles, two spaces apart, without spaces at the end of a line, in at most `width` where that can be. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width = Number.POSITIVE_INFINITY,
+): string[] {
   const lines = [columns.map(({ title }) => title), ...rows];
-  const widths = columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+  const widths = columns.map((_, at) =>
+    lines.reduce((most, line) => Math.max(most, line[at]?.length ?? 0), 0),
+  );
+  let shown = columns.map((_, at) => at);
+  for (const least of [1, 2]) {
+    const total = shown.reduce((sum, at) => sum + (widths[at] ?? 0), 2 * (shown.length - 1));
+    if (total > width) shown = shown.filter((at) => columns[at]?.optional !== least);
+  }
   return lines.map((line) =>
-    columns
-      .map(({ align }, at) => {
+    shown
+      .map((at) => {
         const cell = line[at] ?? '';
-        const width = widths[at] ?? 0;
-        return align === 'right' ? cell.padStart(width) : cell.padEnd(width);
+        const padding = widths[at] ?? 0;
+        return columns[at]?.align === 'right' ? cell.padStart(padding) : cell.padEnd(padding);
       })
       .join('  ')
       .trimEnd(),
   );
+}
+
+/**
+ * How wide a line of people's output may be. COLUMNS is what the user prefers (environ(7)); a terminal says it itself.
+ * Elsewhere nothing is wrapped and no column is left out: a line is a whole statement there, for grep and diff.
+ */
+export function widthOf({ stdout, env }: Pick<Context, 'stdout' | 'env'>): number {
+  const wish = env.COLUMNS ?? '';
+  const asked = /^[1-9][0-9]{0,5}$/.test(wish) ? Number(wish) : undefined;
+  const width = asked ?? (stdout.isTTY ? stdout.columns : undefined) ?? Number.POSITIVE_INFINITY;
+  return width < narrowest ? narrowest : width;
+}
+
+const narrowest = 40; //  Below that a text is one word a line.
+
+//  What sets a colour takes no room.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escapes are what it looks for
+const sgrCodes = /\u001b\[[0-9;]*m/g;
+const roomOf = (text: string): number => text.replace(sgrCodes, '').length;
+
+/**
+ * Lines that are too wide, broken at spaces. What follows goes below the text of its line: that begins behind the last gap
+ * of two spaces or more.
+ */
+export const folded = (lines: readonly string[], width: number): string[] =>
+  lines.flatMap((line) => (roomOf(line) <= width ? [line] : foldedLine(line, width)));
+
+function foldedLine(line: string, width: number): string[] {
+  const gap = /^.* {2,}(?=\S)/.exec(line)?.[0] ?? '';
+  const margin = roomOf(gap);
+  //  A heading of its own has no gap: what follows it stands in by as much as anything below it.
+  const hang = margin === 0 ? 4 : margin;
+  if (hang > width / 2) return [line];
+  const [first = '', ...others] = line.slice(gap.length).split(' ');
+  const lines = [gap + first];
+  for (const word of others) {
+    const last = lines.at(-1) ?? '';
+    if (roomOf(last) + 1 + roomOf(word) <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(' '.repeat(hang) + word);
+  }
+  return lines;
 }
 
 /** A text in lines of at most so many columns, broken at spaces; a longer word has a line of its own. */
