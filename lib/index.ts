@@ -53,6 +53,14 @@ export type { Lint, LintId, Severity } from './store/lint.js';
 export { MetadataStore } from './store/metadata-store.js';
 export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';
 export type { ScrubbedCopy, ScrubReport, ScrubState } from './store/scrub-report.js';
+export {
+  type MapArea,
+  type MappedEntry,
+  type MapSide,
+  type MapSlot,
+  mapOf,
+  type SpareMap,
+} from './store/spare-map.js';
 export type {
   CommitOptions,
   CreateStoreOptions,

@@ -5,6 +5,7 @@ import type { Command, CommandTable } from './command.js';
 export const commands: CommandTable = {
   examine: async () => (await import('./examine-command.js')).examineCommand,
   check: async () => (await import('./check-command.js')).checkCommand,
+  map: async () => (await import('./map-command.js')).mapCommand,
   create: async () => (await import('./create-command.js')).createCommand,
   repair: async () => (await import('./repair-command.js')).repairCommand,
   undo: async () => (await import('./undo-command.js')).undoCommand,

@@ -91,7 +91,8 @@ function headerCells({ slot }: ReportCopy): string[] {
   ];
 }
 
-function stateText({ slot, driverRejects }: ReportCopy): string {
+/** `valid`, `BAD checksum`: what is in a slot. */
+export function stateText({ slot, driverRejects }: ReportCopy): string {
   switch (slot.state) {
     case 'absent':
       return 'absent';

@@ -94,8 +94,8 @@ export function wrapped(text: string, columns: number): string[] {
 export const indented = (lines: readonly string[]): string[] => lines.map((line) => line && `  ${line}`);
 
 /** `3 entries`. */
-export const counted = (count: number, one: string, more = `${one}s`): string =>
-  `${count} ${count === 1 ? one : more}`;
+export const counted = (count: number | bigint, one: string, more = `${one}s`): string =>
+  `${count} ${BigInt(count) === 1n ? one : more}`;
 
 const lastDate = 8_640_000_000_000n; //  The last second of ECMAScript's calendar.
 
