@@ -2,10 +2,24 @@
 // kernel, without a word. DIES_AFTER says how many; one that has fewer ends as it would.
 import { native } from '../../dist/device/native.js';
 
-const { addon, register, dispatch } = native();
-const { submit } = addon;
+const { addon } = native();
+const { submit, setHandler } = addon;
 const most = Number(process.env.DIES_AFTER);
+const lastId = 0xffff_ffff; //  None that the command gives out: its ids are counted from 1.
 let landed = 0;
+
+const heard = (events) => {
+  for (let at = 0; events !== undefined && at < events.length; at += 3) {
+    if (events[at] === lastId) process.kill(process.pid, 'SIGKILL');
+  }
+};
+
+//  The command is bundled, so it has a handler of its own, which it sets when it opens its first device.
+addon.setHandler = (handler) =>
+  setHandler((events) => {
+    heard(events);
+    handler(events);
+  });
 
 addon.submit = (id, device, steps, groupEnds, durable) => {
   const left = most - landed;
@@ -14,10 +28,6 @@ addon.submit = (id, device, steps, groupEnds, durable) => {
     return submit(id, device, steps, groupEnds, durable);
   }
   if (left === 0) process.kill(process.pid, 'SIGKILL');
-  const last = register(() => {
-    process.kill(process.pid, 'SIGKILL');
-    return true;
-  });
-  dispatch(submit(last, device, steps.slice(0, groupEnds[left - 1] * 3), groupEnds.slice(0, left), durable));
+  heard(submit(lastId, device, steps.slice(0, groupEnds[left - 1] * 3), groupEnds.slice(0, left), durable));
   return undefined;
 };
