@@ -1,6 +1,6 @@
 // Room: cli. How every command writes: it is tried out on a copy in memory first, which is the plan; what the plan overwrites
-// is saved, durably and proven, with what `undo` has to know; what was read is read again; and then the same code does it on
-// the spare, through a device that lets nothing pass but that plan.
+// is saved, durably and proven, with what `undo` has to know; what was read is read again, of the same device; and then the
+// same code does it on the spare, through a device that lets nothing pass but that plan.
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DmremapError } from '../base/errors.js';
@@ -17,7 +17,7 @@ import type { Args } from './args.js';
 import { UsageError } from './args.js';
 import type { Context } from './context.js';
 import { commandLine, escapeText } from './escape.js';
-import { type Spare, wroteNothing } from './spare.js';
+import { refuseOtherDevice, type Spare, wroteNothing } from './spare.js';
 import { bytesText, utcOf } from './text.js';
 
 /** A pre-image, as it is told. */
@@ -72,7 +72,10 @@ export async function carryOut<T>(
   const idle = plan.writes.length === 0 || job.backup === 'none';
   const backup = idle ? null : await save(context, spare, job, plan);
   try {
-    refuseOtherRegion(path, plan.region, await readRegion(device, limits));
+    const found = await readRegion(device, limits);
+    //  First: what is another device, or has been cut off, has other bytes too.
+    await refuseOtherDevice(context, spare);
+    refuseOtherRegion(path, plan.region, found);
     const result = await job.operate(new PlannedDevice(device, plan.writes), () => plan.now);
     return { result, backup };
   } catch (error) {

@@ -1,7 +1,10 @@
 // Room: cli. The spare as a write command holds it: opened once, exclusively, and everything that is read, saved and
-// written goes through that one descriptor. Nobody can write between the saving and the overwriting.
+// written goes through that one descriptor. Nobody can write between the saving and the overwriting, and before the first
+// write the path has to lead to it still.
+import { isAbortCode } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 import { BatchError, type Device } from '../device/device.js';
+import { savedDevice, whyAnother } from '../device/saved-identity.js';
 import { CommitError } from '../store/commit-report.js';
 import { readSeal } from '../store/inspect.js';
 import type { Args } from './args.js';
@@ -9,6 +12,7 @@ import type { Context } from './context.js';
 import { ExplainedError, reportFailure } from './failure.js';
 import { type Limits, limitsOf } from './limits.js';
 import { timeoutOption } from './numbers.js';
+import { resolvedPath } from './resolved-path.js';
 
 export interface Spare {
   readonly device: Device;
@@ -29,7 +33,7 @@ export async function withSpare(
   use: (spare: Spare) => Promise<number>,
 ): Promise<number> {
   const limits = limitsOf(context, timeoutOption(args, command));
-  const device = await context.openDevice(path, {
+  const device = await context.openDevice(await resolvedPath(context, path, limits()), {
     mode: 'write',
     direct: args.flags.has('buffered') ? 'prefer' : 'require',
     ...limits(),
@@ -46,6 +50,32 @@ export async function withSpare(
   }
   await device.close(graceMs === undefined ? {} : { graceMs });
   return status;
+}
+
+/**
+ * For just before the first write, after a person has thought about it: the path still leads to the device that is held, and
+ * it is what it was. A second descriptor is asked; an inode, and the number of a device, are not given to anything else while
+ * the first is open, so where they are the same what the second says holds for both.
+ * @throws DmremapError ERR_DEVICE_CHANGED; those of `openDevice` for an abort or a deadline.
+ */
+export async function refuseOtherDevice({ openDevice }: Context, spare: Spare): Promise<void> {
+  const { device, path, limits } = spare;
+  if (device.info.kind === 'memory') return; //  No path leads to it.
+  const refuse = (why: string) =>
+    new DmremapError(
+      'ERR_DEVICE_CHANGED',
+      `${path}: it is not as it was when this was planned, so nothing is written: ${why}`,
+    );
+  let again: Device;
+  try {
+    again = await openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+  } catch (error) {
+    if (!(error instanceof DmremapError) || isAbortCode(error.code)) throw error;
+    throw refuse(`it cannot be opened again (${error.errno ?? error.code})`);
+  }
+  await again.close();
+  const why = whyAnother(savedDevice(device.info), savedDevice(again.info));
+  if (why !== undefined) throw refuse(why);
 }
 
 /** What is saved is evidence: a command that takes it for a spare would write into it. */

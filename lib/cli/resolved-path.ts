@@ -1,0 +1,29 @@
+// Room: cli. Where a path leads: found out once, before it is opened, and shown. `/dev/disk/by-id` is full of links, and who
+// overwrites a disk has to see which.
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import { type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
+import type { Context } from './context.js';
+import { escapeText } from './escape.js';
+
+/** The path without symbolic links, which is told; as it was given where there are none, or it leads nowhere. */
+export async function resolvedPath(
+  { cwd, stderr }: Context,
+  path: string,
+  limits: CancelOptions,
+): Promise<string> {
+  const given = resolve(cwd, path);
+  //  Not the normalised one: `a/../b` leads elsewhere than `b` where `a` is a link.
+  const real = await whereTo(isAbsolute(path) ? path : `${cwd}/${path}`, given, limits);
+  if (real === given) return path;
+  stderr.write(`${escapeText(path)} -> ${escapeText(real)}\n`);
+  return real;
+}
+
+/** In a thread of its own, which a dead server of the file system may keep for ever. */
+const whereTo = (path: string, otherwise: string, limits: CancelOptions) =>
+  cancellable<string>(limits, (settle) => {
+    //  What is wrong with the path is for the opening to tell.
+    realpath(path).then(settle.resolve, () => settle.resolve(otherwise));
+    return (request) => settle.reject(neverStarted(request));
+  });
