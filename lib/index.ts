@@ -49,6 +49,16 @@ export { CommitError, type CommitReport, type CopyOutcome, type Finds } from './
 export { type ExamineInput, examine, type Report } from './store/examine.js';
 export { type ExamineOptions, examineDevice } from './store/examine-device.js';
 export { toExamineJson } from './store/examine-json.js';
+export {
+  type ExplainedElection,
+  type Explanation,
+  explain,
+  type OrderStep,
+  type Parting,
+  type Rule,
+  type RuleStep,
+} from './store/explain.js';
+export { toExplanationJson } from './store/explain-json.js';
 export type { Lint, LintId, Severity } from './store/lint.js';
 export { MetadataStore } from './store/metadata-store.js';
 export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';

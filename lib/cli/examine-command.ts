@@ -3,12 +3,15 @@ import { unixSeconds } from '../base/units.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { toExamineJson } from '../store/examine-json.js';
+import { explain } from '../store/explain.js';
+import { toExplanationJson } from '../store/explain-json.js';
 import { type Args, exactOperands } from './args.js';
 import { type Command, geometryNames, print, readOptions } from './command.js';
 import type { Context } from './context.js';
 import { jsonText } from './escape.js';
 import { examineText } from './examine-text.js';
 import { exitBits } from './exit-status.js';
+import { explanationLines } from './explain-text.js';
 import { choiceOption, copyOption, numberOption } from './numbers.js';
 import { painter, widthOf } from './text.js';
 
@@ -43,6 +46,10 @@ export const examineCommand: Command = {
       says: 'The same for a program, of an image of the spare:',
     },
     {
+      command: 'dmremap examine --explain spare.img',
+      says: 'Why that copy wins, each copy rule by rule:',
+    },
+    {
       command: 'dmremap examine --copy 3 --all spare.img',
       says: 'Every entry of copy 3, whichever copy wins:',
     },
@@ -50,21 +57,24 @@ export const examineCommand: Command = {
   options: {
     ...readOptions,
     copy: { value: 'N', help: 'list the entries of copy N (0 to 4) instead of the elected one' },
+    explain: { help: 'tell both elections rule by rule, and where they part' },
     all: { help: 'list every entry, ghost and finding' },
   },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     const report = await readReport(context, args, path, name);
-    if (args.flags.has('json')) context.stdout.write(jsonText(toExamineJson(report, path)));
-    else
+    const explanation = args.flags.has('explain') ? explain(report) : null;
+    if (args.flags.has('json')) {
+      const explained = explanation && { explanation: toExplanationJson(explanation) };
+      context.stdout.write(jsonText({ ...toExamineJson(report, path), ...explained }));
+    } else {
+      const more = explanation === null ? [] : explanationLines(explanation);
+      const all = args.flags.has('all');
       print(
         context,
-        examineText(report, path, {
-          paint: painter(context),
-          all: args.flags.has('all'),
-          width: widthOf(context),
-        }),
+        examineText(report, path, { paint: painter(context), all, width: widthOf(context), more }),
       );
+    }
     return exitBits.clean;
   },
 };
