@@ -46,6 +46,18 @@ export {
   type RepairPlan,
 } from './recovery/repair-plan.js';
 export { CommitError, type CommitReport, type CopyOutcome, type Finds } from './store/commit-report.js';
+export {
+  type Comparison,
+  type CopyDifference,
+  type CopyGroup,
+  compareCopies,
+  type EntriesDifference,
+  type EntryDifference,
+  type FieldDifference,
+  type FieldRange,
+  type PlacedEntry,
+} from './store/compare.js';
+export { toComparisonJson } from './store/compare-json.js';
 export { type ExamineInput, examine, type Report } from './store/examine.js';
 export { type ExamineOptions, examineDevice } from './store/examine-device.js';
 export { toExamineJson } from './store/examine-json.js';

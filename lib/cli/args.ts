@@ -8,6 +8,8 @@ import { DmremapError } from '../base/errors.js';
  */
 export interface OptionSpec {
   readonly value?: string;
+  /** The value can be left out; where it is given, an equals sign is before it, as with GNU: the next word is an operand. */
+  readonly optional?: true;
   readonly help: string;
 }
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;

@@ -95,10 +95,10 @@ class Parser extends Commander {
 
   specify(specs: OptionSpecs): void {
     this.#specs = specs;
-    for (const [name, { value }] of Object.entries(specs)) {
-      this.option(value === undefined ? `--${name}` : `--${name} <value>`);
+    for (const [name, { value, optional }] of Object.entries(specs)) {
+      this.option(value === undefined || optional ? `--${name}` : `--${name} <value>`);
       this.on(`option:${name}`, (text?: string) => {
-        if (this.#flags.has(name) || this.#values.has(name))
+        if (this.#flags.has(name) || (!optional && this.#values.has(name)))
           this.#refuse(`option '--${name}' is given twice`);
         if (text === undefined) this.#flags.add(name);
         else this.#values.set(name, text);
@@ -123,7 +123,11 @@ class Parser extends Commander {
       const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
       //  What was meant is looked for among names: a value would only be in the way.
       if (spec === undefined) checked[at] = `--${name}`;
-      else if (spec.value === undefined) {
+      else if (spec.optional) {
+        //  To commander it is a flag, so that the next word stays an operand.
+        checked[at] = `--${name}`;
+        if (inline !== undefined) this.#values.set(name, (args[at] ?? '').slice(name.length + 3));
+      } else if (spec.value === undefined) {
         if (inline !== undefined) this.#refuse(`option '--${name}' takes no value`);
       } else if (inline === undefined) {
         at += 1;

@@ -21,8 +21,8 @@ export function bashCompletion(commands: readonly Completed[]): string {
 _dmremap() {
   local cur=\${COMP_WORDS[COMP_CWORD]} command= option= operands=0 ended= candidates= files= word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    # --option=value comes as three words.
-    if [[ $word == = ]]; then continue; fi
+    # --option=value comes as three words. What follows is a value, also where it could be left out.
+    if [[ $word == = ]]; then option=\${option:-=}; continue; fi
     if [[ $option ]]; then
       option=
     elif [[ ! $ended && $word == -- ]]; then

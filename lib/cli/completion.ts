@@ -41,10 +41,11 @@ export function completed({ name, summary, operands, options }: Command): Comple
     words: name.split(' '),
     summary,
     options: [
-      ...Object.entries(options).map(([option, { value, help }]) => ({
+      ...Object.entries(options).map(([option, { value, optional, help }]) => ({
         flag: `--${option}`,
         help,
-        value: value === undefined ? undefined : placeOf(value),
+        //  A value that can be left out takes no word of its own.
+        value: value === undefined || optional ? undefined : placeOf(value),
       })),
       { flag: '--help', help: 'print the help of this command', value: undefined },
     ],

@@ -1,18 +1,22 @@
 // Room: cli. `dmremap examine`: everything that is known about a spare. It judges nothing; `check` does.
 import { unixSeconds } from '../base/units.js';
+import { copyCount } from '../format/structure.js';
+import { compareCopies } from '../store/compare.js';
+import { toComparisonJson } from '../store/compare-json.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { toExamineJson } from '../store/examine-json.js';
 import { explain } from '../store/explain.js';
 import { toExplanationJson } from '../store/explain-json.js';
-import { type Args, exactOperands } from './args.js';
+import { type Args, exactOperands, UsageError } from './args.js';
 import { type Command, geometryNames, print, readOptions } from './command.js';
+import { comparisonLines } from './compare-text.js';
 import type { Context } from './context.js';
 import { jsonText } from './escape.js';
 import { examineText } from './examine-text.js';
 import { exitBits } from './exit-status.js';
 import { explanationLines } from './explain-text.js';
-import { choiceOption, copyOption, numberOption } from './numbers.js';
+import { choiceOption, copyOption, numberOption, wholeNumber } from './numbers.js';
 import { painter, widthOf } from './text.js';
 
 const name = 'examine';
@@ -27,6 +31,17 @@ export function readReport(context: Context, args: Args, path: string, command: 
     signal: context.signal,
   });
 }
+
+/** `--compare=A,B`: the copies named; undefined where none are. */
+function comparedOption(args: Args): readonly number[] | undefined {
+  const text = args.values.get('compare');
+  if (text === undefined) return undefined;
+  const copies = text.split(',').map((copy) => Number(wholeNumber(copy, '--compare', name, 0n, lastCopy)));
+  if (copies.length > 1 && new Set(copies).size === copies.length) return copies;
+  throw new UsageError(`bad value '${text}' for --compare: two copies or more, with commas: A,B`, name);
+}
+
+const lastCopy = BigInt(copyCount - 1);
 
 export const examineCommand: Command = {
   name,
@@ -50,6 +65,10 @@ export const examineCommand: Command = {
       says: 'Why that copy wins, each copy rule by rule:',
     },
     {
+      command: 'dmremap examine --compare=1,3 spare.img',
+      says: 'In what copies 1 and 3 differ, field by field, entry by entry:',
+    },
+    {
       command: 'dmremap examine --copy 3 --all spare.img',
       says: 'Every entry of copy 3, whichever copy wins:',
     },
@@ -57,23 +76,35 @@ export const examineCommand: Command = {
   options: {
     ...readOptions,
     copy: { value: 'N', help: 'list the entries of copy N (0 to 4) instead of the elected one' },
+    compare: {
+      value: 'A,B',
+      optional: true,
+      help: 'tell in what the copies differ: all that can be recognised, or only those named',
+    },
     explain: { help: 'tell both elections rule by rule, and where they part' },
     all: { help: 'list every entry, ghost and finding' },
   },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
+    const named = comparedOption(args);
     const report = await readReport(context, args, path, name);
+    const comparison = args.flags.has('compare') ? compareCopies(report, named) : null;
     const explanation = args.flags.has('explain') ? explain(report) : null;
     if (args.flags.has('json')) {
-      const explained = explanation && { explanation: toExplanationJson(explanation) };
-      context.stdout.write(jsonText({ ...toExamineJson(report, path), ...explained }));
-    } else {
-      const more = explanation === null ? [] : explanationLines(explanation);
-      const all = args.flags.has('all');
-      print(
-        context,
-        examineText(report, path, { paint: painter(context), all, width: widthOf(context), more }),
+      context.stdout.write(
+        jsonText({
+          ...toExamineJson(report, path),
+          ...(explanation && { explanation: toExplanationJson(explanation) }),
+          ...(comparison && { comparison: toComparisonJson(comparison) }),
+        }),
       );
+    } else {
+      const shown = { all: args.flags.has('all'), width: widthOf(context) };
+      const more = [
+        ...(explanation === null ? [] : explanationLines(explanation)),
+        ...(comparison === null ? [] : comparisonLines(comparison, shown)),
+      ];
+      print(context, examineText(report, path, { ...shown, paint: painter(context), more }));
     }
     return exitBits.clean;
   },

@@ -1,5 +1,5 @@
 // Room: cli, pure part. The help texts, made from the same definitions that the arguments are parsed with.
-import type { OptionSpecs } from './args.js';
+import type { OptionSpec, OptionSpecs } from './args.js';
 import type { Command, Example } from './command.js';
 import { indented, wrapped } from './text.js';
 
@@ -61,10 +61,12 @@ export const paragraphs = (about: readonly string[]): string[] =>
 
 /** Options as they are typed, and what they do. */
 export const optionPairs = (options: OptionSpecs): [string, string][] =>
-  Object.entries(options).map(([name, { value, help }]) => [
-    value === undefined ? `--${name}` : `--${name} ${value}`,
-    help,
-  ]);
+  Object.entries(options).map(([name, spec]) => [optionText(name, spec), spec.help]);
+
+function optionText(name: string, { value, optional }: OptionSpec): string {
+  if (value === undefined) return `--${name}`;
+  return optional ? `--${name}[=${value}]` : `--${name} ${value}`;
+}
 
 const pickTitle = (examples: readonly Example[]): string =>
   examples.length === 1 ? 'example:' : 'examples:';

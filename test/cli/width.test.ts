@@ -63,7 +63,7 @@ test.each(goldenImages.map(({ name }) => name))('at 80 columns no line of %s is 
 });
 
 const commandsFor = (now: string): string[][] => [
-  ['examine', '--explain', '--all', `--now=${now}`],
+  ['examine', '--explain', '--compare', '--all', `--now=${now}`],
   ['remap', 'list'],
 ];
 
