@@ -37,6 +37,7 @@ export {
   withHeader,
 } from './format/metadata.js';
 export type { Header, RemapEntry } from './format/structure.js';
+export type { GhostVerdict, JudgedGhost } from './recovery/ghosts.js';
 export { type HandoverOptions, type HandoverReport, handover } from './recovery/handover.js';
 export { type RepairReport, type RepairRunOptions, repair } from './recovery/repair.js';
 export {

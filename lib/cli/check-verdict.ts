@@ -6,6 +6,7 @@ import { copiesText, listOf, sentence } from '../store/words.js';
 import { activationText, ambiguityClauses } from './election-text.js';
 import { commandLine } from './escape.js';
 import { exitBits } from './exit-status.js';
+import { ghostHints } from './ghost-text.js';
 import { unreadableCopies } from './repair-steps.js';
 
 /**
@@ -96,6 +97,7 @@ export function recommendations(report: Report, path: string): string[] {
     const now = doubt || !isRepairable(report) ? '' : `: ${type('handover')}`;
     lines.push(`handover${doubt ? ', once the table is chosen' : ''}: ${restart}${now}`);
   }
+  if (isRepairable(report)) lines.push(...ghostHints(report, path).map((hint) => `ghosts: ${hint}`));
   return lines.map(sentence);
 }
 

@@ -11,10 +11,11 @@ import type { Context } from './context.js';
 import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { ExplainedError, explanation } from './failure.js';
+import { toGhostsJson } from './ghost-text.js';
 import { limitsOf } from './limits.js';
 import { timeoutOption } from './numbers.js';
 import { yesOption } from './other-main.js';
-import { lookAt, useOption } from './repair-outlook.js';
+import { ghostOption, lookAt, useOption } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
 import { withSpare } from './spare.js';
@@ -42,6 +43,9 @@ export const repairCommand: Command = {
     'Without --apply PATH is opened for reading only. With it the spare is held exclusively, what is there is saved',
     'before, exactly the plan is written, and everything is read again afterwards. The plan has a name made of what is on',
     'the spare and of what would be written: --plan carries out that one, as it was shown, or nothing.',
+    '--ghosts takes back into the table what is left behind its end, where it was emptied or cut: entries whose original',
+    'sector and place on the spare are still free, and that look as the module writes them. It tells which, and why not',
+    'the others. They come from the copy that is elected, or that --use names, and never unasked.',
     '--output leaves PATH alone and writes the metadata region as it would be, 655360 bytes, to a new file: a repair',
     'changes nothing else, and every command takes that for the spare.',
     'Exits with 0 where there is nothing to do and 1 where it has repaired; with 4 where damage is left, and without',
@@ -53,6 +57,10 @@ export const repairCommand: Command = {
     {
       command: 'dmremap repair --apply --use copy=2 spare.img',
       says: 'Where copies disagree and copy 2 is known to be the right one:',
+    },
+    {
+      command: 'dmremap repair --ghosts spare.img',
+      says: 'The table was emptied: what is left of it, and what of that can be taken back?',
     },
     {
       command: 'dmremap repair --output repaired.img spare.img',
@@ -67,6 +75,11 @@ export const repairCommand: Command = {
       value: 'copy=N|seq=N|file=FILE',
       help: 'commit this table: of a copy (0 to 4), of a sequence, or of a backup or image',
     },
+    ghosts: { help: 'take the entries behind an emptied or cut table back into it' },
+    'ghost-index': {
+      value: 'LIST',
+      help: 'take these ghosts alone, doubtful ones too: numbers and ranges, 0,3-5',
+    },
     'ignore-clock': { help: 'commit the table that wins but for the clock of this host' },
     'rewrite-unreadable': { help: 'rewrite copies that cannot be read too: what they held is lost' },
     ...yesOption,
@@ -77,6 +90,7 @@ export const repairCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     useOption(args);
+    ghostOption(args);
     backupChoice(args, name);
     const planned = plannedOption(context, args);
     const output = outputOption(args);
@@ -198,7 +212,7 @@ function statusOf(
 /** The document dmremap.repair/1 (docs/repair.schema.json). */
 function toRepairJson(
   path: string,
-  { plan, steps, refusal, file, trial }: RepairOutlook,
+  { report, plan, steps, refusal, file, trial }: RepairOutlook,
   { commit, after, backup, output }: Carried,
   left: readonly string[] | null,
   exitStatus: number,
@@ -211,6 +225,7 @@ function toRepairJson(
     reasons,
     refusal: refusal && { code: refusal.code, message: refusal.message },
     source: source && { copy: source.copy, sequence: `${source.sequence}`, file },
+    ghosts: toGhostsJson(report, plan),
     steps,
     plan: trial && {
       id: trial.id,

@@ -1,6 +1,7 @@
 // Room: cli. What a repair would do, from what is read once: the report, the plan, and a trial of it on a copy in memory.
 import { DmremapError } from '../base/errors.js';
 import { sequence } from '../base/units.js';
+import { maxEntries } from '../format/structure.js';
 import { copyOfSequence, copyWhateverTheClock } from '../recovery/named-table.js';
 import { readRegion, rehearsalOf } from '../recovery/region.js';
 import { rehearse } from '../recovery/rehearse.js';
@@ -53,6 +54,26 @@ export function useOption(args: Args): Use | undefined {
     default:
       throw new UsageError(`bad value '${text}' for --use: copy=N, seq=N or file=FILE`, name);
   }
+}
+
+const lastEntry = BigInt(maxEntries - 1);
+
+/** `--ghosts` and `--ghost-index 0,3-5`; undefined where neither is given. */
+export function ghostOption(args: Args): 'all' | readonly number[] | undefined {
+  const list = args.values.get('ghost-index');
+  const wanted = args.flags.has('ghosts') || list !== undefined;
+  if (wanted && args.values.get('use')?.startsWith('file=')) {
+    throw new UsageError('ghosts are taken from a copy of the spare, and --use names a file', name);
+  }
+  if (list === undefined) return wanted ? 'all' : undefined;
+  const indexes = list.split(',').flatMap((part) => {
+    const [first = '', last = first, ...more] = part.split('-');
+    if (more.length > 0) throw new UsageError(`bad value '${part}' for --ghost-index: N or N-N`, name);
+    const from = Number(wholeNumber(first, '--ghost-index', name, 0n, lastEntry));
+    const to = Number(wholeNumber(last, '--ghost-index', name, BigInt(from), lastEntry));
+    return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+  });
+  return [...new Set(indexes)];
 }
 
 interface Way {
@@ -132,6 +153,7 @@ function wayOfRepair(
     copy,
     commit,
     rewriteUnreadable: args.flags.has('rewrite-unreadable'),
+    ghosts: ghostOption(args),
   };
   const plan = planRepair(report, options);
   return {
@@ -161,6 +183,7 @@ function wayFromFile(
     source: { copy, sequence: slot.header.sequenceNumber },
     writes: [],
     left: [],
+    ghosts: null,
   };
   let refusal: DmremapError | null = null;
   try {

@@ -8,13 +8,14 @@ import { copiesText } from '../store/words.js';
 import { writtenCopies } from './commit-text.js';
 import { escapeMessage, escapeText } from './escape.js';
 import { explanation } from './failure.js';
+import { ghostHints, ghostLines } from './ghost-text.js';
 import { readBackLine } from './read-back.js';
 import { type RepairOutlook, rewriteText } from './repair-steps.js';
 import { counted, indented, table } from './text.js';
 
 /** The plan. A refusal is in it, with the way on. */
 export function planLines(path: string, outlook: RepairOutlook): string[] {
-  const { report, plan, steps, refusal } = outlook;
+  const { report, plan, steps, file, refusal } = outlook;
   const { mode, reasons, left } = plan;
   const count = steps.filter(({ order }) => order !== null).length;
   const told = count > 0 || left.length > 0;
@@ -27,6 +28,8 @@ export function planLines(path: string, outlook: RepairOutlook): string[] {
         ? ['disarm: its first block is zeroed, durably, so that a torn write cannot bring it back to life']
         : []),
       ...(left.length > 0 ? [rewriteText(report)] : []),
+      ...ghostLines(report, plan),
+      ...(plan.ghosts === null && file === null ? ghostHints(report, path) : []),
     ]),
     ...(refusal === null ? [] : refusalLines(refusal)),
   ];

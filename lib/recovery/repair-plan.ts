@@ -1,13 +1,14 @@
 // Room: recovery, pure part. What a repair would do to a spare, and why, from a report alone (format section 6 rules 9,
 // 10 and 14). Repair is not commit: it brings every copy to the elected table and keeps its sequence. Where that table
 // does not outrank all others, or the module does not take it, only a commit of a named copy helps.
-import type { ErrorCode } from '../base/errors.js';
+import { argumentError, type ErrorCode } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
 import type { ValidSlot } from '../store/copies.js';
 import { nextSequenceBase } from '../store/election.js';
 import type { Findings, ReportCopy } from '../store/examine.js';
 import { sameButIndex } from '../store/table.js';
-import { copiesText, damageText, listOf, sentence } from '../store/words.js';
+import { copiesText, damageText, listOf, pick, sentence } from '../store/words.js';
+import { type JudgedGhost, judgeGhosts, takenGhosts } from './ghosts.js';
 import { handoverDoubts } from './handover-doubts.js';
 
 export interface RepairOptions {
@@ -15,6 +16,10 @@ export interface RepairOptions {
   readonly copy?: number | undefined;
   /** Commits the table even where a rewrite would do: it was named, so it gets a sequence above all others. */
   readonly commit?: boolean | undefined;
+  /**
+   * Takes ghosts back into the table (ghosts.ts): all that can be, or those of these indexes. Never unasked.
+   */
+  readonly ghosts?: 'all' | readonly number[] | undefined;
   /** Rewrites copies that cannot be read: the drive may replace their sectors. What they held is lost. */
   readonly rewriteUnreadable?: boolean | undefined;
   /** Repairs even where only one copy can be written. */
@@ -44,6 +49,8 @@ export interface RepairPlan {
   readonly writes: readonly PlannedRepair[];
   /** Copies that are left alone although they do not hold the table, and why. */
   readonly left: readonly { readonly copy: number; readonly why: string }[];
+  /** The ghosts of the source, and what is made of each; null where they were not asked for. */
+  readonly ghosts: readonly JudgedGhost[] | null;
 }
 
 export function planRepair(report: Findings, options: RepairOptions = {}): RepairPlan {
@@ -60,6 +67,9 @@ export function planRepair(report: Findings, options: RepairOptions = {}): Repai
     return refused(code, reason, null);
   }
   const source = { copy: ours.copy, sequence: ours.slot.header.sequenceNumber };
+  const ghosts = ghostsOf(ours, options);
+  const unfit = ghosts === null ? undefined : unfitGhost(ghosts, options);
+  if (unfit !== undefined) return { ...refused(unfit.code, unfit.reason, source), ghosts };
   const index = commonIndex(report, ours);
   const bad = report.copies.flatMap((copy) => differenceOf(copy, ours, index));
   const left = bad.filter(({ kind }) => kind === 'unreadable' && !options.rewriteUnreadable);
@@ -81,9 +91,14 @@ export function planRepair(report: Findings, options: RepairOptions = {}): Repai
       copy,
       why: 'cannot be read, and what it holds could be newer than all others',
     })),
+    ghosts,
   });
 
   const outranked = whyNotRewrite(report, ours);
+  const taken = takenGhosts(ghosts ?? []).length;
+  if (taken > 0) {
+    outranked.push(`${taken} ${pick(taken, 'ghost is', 'ghosts are')} taken back into the table.`);
+  }
   if (options.commit && outranked.length === 0) outranked.push(`Copy ${ours.copy} was named.`);
   if (options.copy === undefined && report.ambiguities.length > 0) {
     return {
@@ -94,6 +109,7 @@ export function planRepair(report: Findings, options: RepairOptions = {}): Repai
           : (outranked[0] ?? 'More than one copy could be the right one.'),
         source,
       ),
+      ghosts,
     };
   }
   if (writes.length > 0 || outranked.length > 0) {
@@ -132,7 +148,28 @@ const refused = (code: ErrorCode, reason: string, source: RepairPlan['source']):
   source,
   writes: [],
   left: [],
+  ghosts: null,
 });
+
+function ghostsOf(source: ValidSlot, { ghosts }: RepairOptions): JudgedGhost[] | null {
+  if (ghosts === undefined) return null;
+  if (ghosts === 'all') return judgeGhosts(source);
+  if (Array.isArray(ghosts)) return judgeGhosts(source, new Set(ghosts));
+  throw argumentError('ERR_INVALID_ARG_VALUE', "ghosts must be 'all' or a list of indexes");
+}
+
+/** Who names a ghost gets that one or nothing. */
+function unfitGhost(judged: readonly JudgedGhost[], { ghosts }: RepairOptions) {
+  if (ghosts === 'all' || ghosts === undefined) return undefined;
+  for (const index of ghosts) {
+    const ghost = judged.find((one) => one.index === index);
+    if (ghost === undefined)
+      return { code: 'ERR_GHOST_NOT_FOUND', reason: `There is no ghost ${index}.` } as const;
+    if (ghost.code === undefined) continue;
+    return { code: ghost.code, reason: `Ghost ${index} cannot be taken: ${ghost.reasons.join('; ')}.` };
+  }
+  return undefined;
+}
 
 /** Rule 10: when a rewrite would not do. */
 function whyNotRewrite(report: Findings, source: ReportCopy & ValidSlot): string[] {

@@ -16,6 +16,7 @@ import { MetadataStore } from '../store/metadata-store.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
 import { withTarget } from '../store/target.js';
+import { takenGhosts } from './ghosts.js';
 import { readBack } from './read-back.js';
 import { commonIndex, planRepair, type RepairOptions, type RepairPlan } from './repair-plan.js';
 
@@ -40,8 +41,8 @@ export interface RepairReport {
  * reads again and elects again.
  *
  * Rejections: those of `openDevice`; CommitError as of a commit, where an abort or a write error ends it; ERR_NO_METADATA,
- * ERR_COPY_NOT_VALID, ERR_METADATA_AMBIGUOUS, ERR_SINGLE_COPY, ERR_DATA_IN_METADATA, with nothing written. Without
- * `apply` a refusal is in the plan.
+ * ERR_COPY_NOT_VALID, ERR_METADATA_AMBIGUOUS, ERR_SINGLE_COPY, ERR_DATA_IN_METADATA, ERR_GHOST_NOT_FOUND and those of
+ * `RemapTable.insert` for a ghost that was named, with nothing written. Without `apply` a refusal is in the plan.
  */
 export function repair(target: string | Device, options: RepairRunOptions = {}): Cancellable<RepairReport> {
   return cancellableAsync(options, async (signal) => {
@@ -96,6 +97,7 @@ async function commitTable(
     signal,
   });
   try {
+    for (const entry of takenGhosts(plan.ghosts ?? [])) store.table.insert(entry);
     return await store.commit({ allowUnsafe, allowDataInMetadata, signal });
   } finally {
     await store.close();

@@ -1,0 +1,152 @@
+// Room: recovery, pure part. The entries behind the count of a table that was emptied or cut (format section 5): which of
+// them can be taken back into it, and why the others cannot. The checksum covers them, so they are as they were written;
+// what nothing proves is that they are of one table, and that nobody has used their places since.
+//
+//   refused    the table would not take it, whoever asks: its original is mapped, its place is in use or out of range
+//   doubtful   the module would not have written it like that, or not yet: only for those who name it
+//   taken      all others; of two that exclude each other the newer one, and of one age the later one, as the module does
+import { DmremapError, type ErrorCode } from '../base/errors.js';
+import type { UnixSeconds } from '../base/units.js';
+import { entryFlags, type RemapEntry } from '../format/structure.js';
+import { type ValidSlot, validCopies } from '../store/copies.js';
+import type { Findings } from '../store/examine.js';
+import { RemapTable } from '../store/remap-table.js';
+
+/** What becomes of a ghost: `unnamed` is one that could be taken, where others were named. */
+export type GhostVerdict = 'taken' | 'doubtful' | 'refused' | 'unnamed';
+
+/** A ghost, and what is made of it. */
+export interface JudgedGhost {
+  /** Its place in the table, at or beyond the count. */
+  readonly index: number;
+  readonly entry: RemapEntry;
+  readonly verdict: GhostVerdict;
+  /** Why the table would not take it: a code of `RemapTable.insert`. Undefined where it would. */
+  readonly code: ErrorCode | undefined;
+  /** Clauses for people, at least one. */
+  readonly reasons: readonly string[];
+}
+
+interface Place {
+  readonly index: number;
+  readonly entry: RemapEntry;
+}
+
+/**
+ * Judges every ghost of a copy.
+ * @param named indexes of ghosts: these are taken, also where they are doubtful, and no others. Default: all that can be.
+ * @returns in the order of the disk.
+ */
+export function judgeGhosts({ slot }: ValidSlot, named?: ReadonlySet<number>): JudgedGhost[] {
+  const { header, entries, ghosts } = slot;
+  const table = new RemapTable(
+    { mainSectors: header.mainDeviceSectors, spareSectors: header.spareDeviceSectors },
+    entries,
+  );
+  const doubts = new Map(ghosts.map(({ index, entry }) => [index, doubtsOf(entry, header.timestampSeconds)]));
+  const taken: Place[] = [];
+  const judge = ({ index, entry }: Place, isWanted: boolean): JudgedGhost => {
+    const doubt = doubts.get(index) ?? [];
+    const refusal = whyNot(table, entry);
+    if (refusal !== undefined) {
+      const reasons = [`${refusal.message}${rivalText(taken, entry, refusal.code)}`, ...doubt];
+      return { index, entry, verdict: 'refused', code: refusal.code, reasons };
+    }
+    const judged = (verdict: GhostVerdict, reasons: readonly string[]) => ({
+      index,
+      entry,
+      verdict,
+      code: undefined,
+      reasons,
+    });
+    if (isWanted) {
+      taken.push({ index, entry });
+      return judged('taken', ['its original and its place are free', ...doubt.map((text) => `but ${text}`)]);
+    }
+    table.remove(entry.originalSector);
+    return doubt.length > 0 ? judged('doubtful', doubt) : judged('unnamed', ['others were named']);
+  };
+  //  Those that are wanted first: what is not must not keep them out.
+  const wants = ({ index }: Place) => named?.has(index) ?? doubts.get(index)?.length === 0;
+  const newestFirst = [...ghosts].sort((a, b) => byAge(b, a));
+  return [
+    ...newestFirst.filter(wants).map((ghost) => judge(ghost, true)),
+    ...newestFirst.filter((ghost) => !wants(ghost)).map((ghost) => judge(ghost, false)),
+  ].sort((a, b) => a.index - b.index);
+}
+
+/** The entries that are taken, in the order in which they are added to the table: that of the disk. */
+export const takenGhosts = (judged: readonly JudgedGhost[]): RemapEntry[] =>
+  judged.filter(({ verdict }) => verdict === 'taken').map(({ entry }) => entry);
+
+/** The ghosts of a copy that map what its table does not: the others have been taken back already. */
+export const lostGhosts = ({ slot }: ValidSlot): RemapEntry[] => {
+  const there = new Set(slot.entries.map(mappingOf));
+  return slot.ghosts.map(({ entry }) => entry).filter((entry) => !there.has(mappingOf(entry)));
+};
+
+/** How many ghosts each of the other valid copies has that the copy shown has neither as a ghost nor in its table. */
+export function ghostsElsewhere({ copies, shown }: Pick<Findings, 'copies' | 'shown'>) {
+  if (shown === null) return [];
+  const { entries, ghosts } = shown.slot;
+  const here = new Set([...entries, ...ghosts.map(({ entry }) => entry)].map(mappingOf));
+  return validCopies(copies)
+    .map((other) => ({
+      copy: other.copy,
+      count: lostGhosts(other).filter((entry) => !here.has(mappingOf(entry))).length,
+    }))
+    .filter(({ copy, count }) => copy !== shown.copy && count > 0);
+}
+
+const mappingOf = ({ originalSector, spareSector }: RemapEntry): string => `${originalSector} ${spareSector}`;
+
+/** The older before the newer, and of one age as on the disk. */
+function byAge(a: Place, b: Place): number {
+  const [first, second] = [a.entry.remapTimestampNs, b.entry.remapTimestampNs];
+  if (first !== second) return first < second ? -1 : 1;
+  return a.index - b.index;
+}
+
+/** Why the table does not take an entry; undefined where it has taken it. */
+function whyNot(table: RemapTable, entry: RemapEntry): DmremapError | undefined {
+  try {
+    table.insert(entry);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DmremapError) return error;
+    throw error;
+  }
+}
+
+/** Where it is another ghost that stands in the way: which. */
+function rivalText(taken: readonly Place[], entry: RemapEntry, code: ErrorCode): string {
+  const rival = taken.find(
+    (other) =>
+      (code === 'ERR_ORIGINAL_MAPPED' && other.entry.originalSector === entry.originalSector) ||
+      (code === 'ERR_SPARE_IN_USE' && other.entry.spareSector === entry.spareSector),
+  );
+  if (rival === undefined) return '';
+  const newer = rival.entry.remapTimestampNs > entry.remapTimestampNs;
+  return `, by ghost ${rival.index}${newer ? ', which is newer' : ''}`;
+}
+
+const nanosecondsPerSecond = 1_000_000_000n;
+
+/** What the module would not have written: to follow "ghost N" or "but". */
+function doubtsOf(entry: RemapEntry, tableTime: UnixSeconds): string[] {
+  const { originalSector, spareSector, remapTimestampNs, flags, padding } = entry;
+  const doubts: string[] = [];
+  if (originalSector === 0n && spareSector === 0n && remapTimestampNs === 0n) {
+    return ['its sectors and its time are zero: it may be no entry at all'];
+  }
+  if (remapTimestampNs === 0n) doubts.push('it has no time');
+  //  The time of the table has no fractions of a second.
+  if (remapTimestampNs >= (tableTime + 1n) * nanosecondsPerSecond) {
+    doubts.push('it is dated after the table that it was left behind by');
+  }
+  const known = entryFlags.pending | entryFlags.active;
+  if (flags === 0) doubts.push('it is neither PENDING nor ACTIVE');
+  if ((flags & ~known) !== 0) doubts.push(`its flags are 0x${flags.toString(16)}, which nobody writes`);
+  if (padding !== 0) doubts.push('its padding is not zero');
+  return doubts;
+}
