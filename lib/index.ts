@@ -39,6 +39,14 @@ export {
 export type { Header, RemapEntry } from './format/structure.js';
 export type { GhostVerdict, JudgedGhost } from './recovery/ghosts.js';
 export { type HandoverOptions, type HandoverReport, handover } from './recovery/handover.js';
+export { type RelocateReport, type RelocateRunOptions, relocate } from './recovery/relocate.js';
+export {
+  type InsideEntry,
+  type Move,
+  planRelocation,
+  type RelocateOptions,
+  type RelocationPlan,
+} from './recovery/relocate-plan.js';
 export { type RepairReport, type RepairRunOptions, repair } from './recovery/repair.js';
 export {
   type PlannedRepair,

@@ -9,7 +9,7 @@ import { PlannedDevice } from '../device/planned-device.js';
 import { RehearsalDevice } from '../device/rehearsal-device.js';
 import { fileError, syncFolder, writeNewFile } from '../recovery/new-file.js';
 import { encodePreimage, type Preimage, preimageOf } from '../recovery/preimage.js';
-import { type Region, readRegion, refuseOtherRegion, rehearsalOf } from '../recovery/region.js';
+import { type Region, readAgain, readRegion, refuseOtherRegion, rehearsalOf } from '../recovery/region.js';
 import { type Operation, type Plan, rehearse } from '../recovery/rehearse.js';
 import { examineDevice } from '../store/examine-device.js';
 import { copiesText } from '../store/words.js';
@@ -72,10 +72,9 @@ export async function carryOut<T>(
   const idle = plan.writes.length === 0 || job.backup === 'none';
   const backup = idle ? null : await save(context, spare, job, plan);
   try {
-    const found = await readRegion(device, limits);
     //  First: what is another device, or has been cut off, has other bytes too.
     await refuseOtherDevice(context, spare);
-    refuseOtherRegion(path, plan.region, found);
+    refuseOtherRegion(path, plan.region, await readAgain(device, limits, plan.region));
     const result = await job.operate(new PlannedDevice(device, plan.writes), () => plan.now);
     return { result, backup };
   } catch (error) {

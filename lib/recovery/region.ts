@@ -18,17 +18,29 @@ export interface MissingCopy {
   readonly errno: string;
 }
 
+/** Bytes of a device. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 export interface Region {
   /** The first 655,360 bytes of the spare, or the whole logical blocks that it has; zero where a copy is missing. */
   readonly bytes: Uint8Array;
   readonly missing: readonly MissingCopy[];
+  /** What was asked for behind the region: places that data is moved to. */
+  readonly behind: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
 }
 
 /**
- * Reads the region. A copy that cannot be read is missing from it: what may be done then is not decided here.
- * Rejections: those of `Device.read` for what is behind the last whole slot; ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED.
+ * Reads the region, and what is asked for behind it. A copy that cannot be read is missing from it: what may be done then is not decided here.
+ * Rejections: those of `Device.read` for what is behind the last whole slot, and behind the region; ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED.
  */
-export async function readRegion(device: Device, limits: () => CancelOptions): Promise<Region> {
+export async function readRegion(
+  device: Device,
+  limits: () => CancelOptions,
+  ranges: readonly ByteRange[] = [],
+): Promise<Region> {
   const { sizeBytes, logicalBlockSize } = device.info;
   const most = Number(sizeBytes < metadataRegionBytes ? sizeBytes : BigInt(metadataRegionBytes));
   const bytes = new Uint8Array(most - (most % logicalBlockSize));
@@ -45,21 +57,39 @@ export async function readRegion(device: Device, limits: () => CancelOptions): P
     if (slot.kind === 'bytes') bytes.set(slot.bytes, at);
     else missing.push({ copy, errno: slot.kind === 'unreadable' ? slot.errno : 'EIO' });
   }
-  return { bytes, missing };
+  const behind: Region['behind'][number][] = [];
+  for (const { offset, length } of ranges) {
+    behind.push({ offset, bytes: await device.read(BigInt(offset), length, limits()) });
+  }
+  return { bytes, missing, behind };
 }
 
+/** The same bytes again. */
+export const readAgain = (device: Device, limits: () => CancelOptions, { behind }: Region): Promise<Region> =>
+  readRegion(
+    device,
+    limits,
+    behind.map(({ offset, bytes }) => ({ offset, length: bytes.length })),
+  );
+
 /** The region as a device of its own, for what is to be tried out on it. */
-export const rehearsalOf = (device: Device, { bytes, missing }: Region): RehearsalDevice =>
+export const rehearsalOf = (device: Device, { bytes, missing, behind }: Region): RehearsalDevice =>
   new RehearsalDevice(
     bytes,
     device.info,
     missing.map(({ copy, errno }) => ({ offset: copy * slotBytes, length: slotBytes, errno })),
+    behind,
   );
 
 /** @throws DmremapError ERR_PLAN_CHANGED where the two are not the same. */
 export function refuseOtherRegion(path: string, planned: Region, found: Region): void {
   const missing = (region: Region) => region.missing.map(({ copy }) => copy).join();
-  const same = Buffer.compare(planned.bytes, found.bytes) === 0 && missing(planned) === missing(found);
+  const same =
+    Buffer.compare(planned.bytes, found.bytes) === 0 &&
+    missing(planned) === missing(found) &&
+    planned.behind.every(
+      ({ bytes }, at) => Buffer.compare(bytes, found.behind[at]?.bytes ?? bytes.subarray(1)) === 0,
+    );
   if (same) return;
   throw new DmremapError(
     'ERR_PLAN_CHANGED',

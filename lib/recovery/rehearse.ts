@@ -36,11 +36,17 @@ export async function rehearse<T>(
   return { id: identityOf(region, writes, now), now, region, writes, after, result };
 }
 
-function identityOf({ bytes, missing }: Region, writes: readonly WriteStep[], now: UnixSeconds): string {
+function identityOf(
+  { bytes, missing, behind }: Region,
+  writes: readonly WriteStep[],
+  now: UnixSeconds,
+): string {
   const hash = createHash('sha256').update(
     `dmremap.plan/1 ${bytes.length} ${missing.map(({ copy }) => copy)}\n`,
   );
   hash.update(bytes);
+  for (const piece of behind)
+    hash.update(`\n${piece.offset} was ${piece.bytes.length}\n`).update(piece.bytes);
   for (const write of writes) hash.update(`\n${write.offset} ${write.bytes.length}\n`).update(write.bytes);
   return `${now}-${hash.digest('hex').slice(0, 32)}`;
 }
