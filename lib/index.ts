@@ -67,6 +67,8 @@ export {
   type PlacedEntry,
 } from './store/compare.js';
 export { toComparisonJson } from './store/compare-json.js';
+export { type DumpJson, toDumpJson } from './store/dump-json.js';
+export { type DumpedCopy, type DumpOptions, fromDumpJson } from './store/dump-reader.js';
 export { type ExamineInput, examine, type Report } from './store/examine.js';
 export { type ExamineOptions, examineDevice } from './store/examine-device.js';
 export { toExamineJson } from './store/examine-json.js';
@@ -80,6 +82,7 @@ export {
   type RuleStep,
 } from './store/explain.js';
 export { toExplanationJson } from './store/explain-json.js';
+export { DocumentError, type Problem } from './store/json-reader.js';
 export type { Lint, LintId, Severity } from './store/lint.js';
 export { MetadataStore } from './store/metadata-store.js';
 export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';

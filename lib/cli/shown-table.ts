@@ -7,7 +7,15 @@ import type { Args } from './args.js';
 import type { Context } from './context.js';
 import { ambiguityClauses } from './election-text.js';
 import { escapeMessage } from './escape.js';
+import { codeOf, exitBits } from './exit-status.js';
+import { reportFailure } from './failure.js';
 import { copyOption } from './numbers.js';
+
+/** What is shown, and where it comes from. */
+export interface ShownTable {
+  readonly report: Report;
+  readonly shown: ValidSlot;
+}
 
 /** Reads it. Warns where another table could be the right one; fails where there is none. */
 export async function readTable(
@@ -15,7 +23,7 @@ export async function readTable(
   args: Args,
   path: string,
   command: string,
-): Promise<{ readonly report: Report; readonly shown: ValidSlot }> {
+): Promise<ShownTable> {
   const copy = copyOption(args, command);
   const report = await examineDevice(path, { now: context.now(), copy, signal: context.signal });
   const { shown, ambiguities } = report;
@@ -28,4 +36,21 @@ export async function readTable(
     context.stderr.write(`dmremap: warning: ${escapeMessage(text)}\n`);
   }
   return { report, shown };
+}
+
+/** The same for commands that are nothing without a table: where there is none, that is damage, and said as such (4). */
+export async function withTable(
+  context: Context,
+  args: Args,
+  path: string,
+  command: string,
+  use: (table: ShownTable) => number,
+): Promise<number> {
+  try {
+    return use(await readTable(context, args, path, command));
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_NO_METADATA') throw error;
+    await reportFailure(context, error);
+    return exitBits.damageLeft;
+  }
 }
