@@ -18,6 +18,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The folder that relative paths are relative to. */
   readonly cwd: string;
+  /** What is read from where `-` stands for a file. Not touched before it is asked for. */
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   /** What people and scripts asked for. */
   readonly stdout: Sink;
   /** Progress and diagnostics. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Room: cli. The only file that touches the process: it makes the context, turns signals into an abort, and exits.
+import { addAbortSignal } from 'node:stream';
 import type { Sink } from './context.js';
 import { exitBits } from './exit-status.js';
 
@@ -56,6 +57,7 @@ async function main(): Promise<never> {
     argv: process.argv.slice(2),
     env: process.env,
     cwd: process.cwd(),
+    stdin: () => addAbortSignal(controller.signal, process.stdin),
     stdout: stdout.sink,
     stderr: stderr.sink,
     now: clockSeconds,

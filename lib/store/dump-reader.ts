@@ -227,7 +227,7 @@ function refuseFlaws(
   for (const { id, entry, message } of entryLints(sizes, table, geometries.driver)) {
     const field = flaws[id];
     if (field === undefined || (id === 'spare-inside-metadata' ? allowDataInMetadata : allowFlaws)) continue;
-    reader.refuse(`entries[${entry}].${field}`, `${message} [${id}]`);
+    reader.refuse(`entries[${entry}].${field}`, `${message} [${id}]`, id);
   }
 }
 

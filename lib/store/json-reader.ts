@@ -3,11 +3,14 @@
 import { DmremapError, type ErrorCode } from '../base/errors.js';
 import { u64Max } from '../base/units.js';
 import { bytesOfText } from '../format/text.js';
+import type { LintId } from './lint.js';
 
 /** What is wrong, and where: `entries[3].spare`, `line 7`; empty for the whole. */
 export interface Problem {
   readonly place: string;
   readonly what: string;
+  /** Set where it can be read, and what it says is a bad table. */
+  readonly lint?: LintId;
 }
 
 /** A document that is refused, with everything that is wrong with it. */
@@ -45,8 +48,8 @@ export interface Fields {
 export class JsonReader {
   readonly problems: Problem[] = [];
 
-  refuse(place: string, what: string): void {
-    this.problems.push({ place, what });
+  refuse(place: string, what: string, lint?: LintId): void {
+    this.problems.push({ place, what, ...(lint === undefined ? {} : { lint }) });
   }
 
   /** What a file holds; undefined, with a problem, where that is no JSON. */

@@ -32,6 +32,7 @@ export async function dmremap(cwd: string, argv: readonly string[], overrides: O
     argv,
     env: { XDG_STATE_HOME: join(cwd, 'state') },
     cwd,
+    stdin: () => (async function* () {})(),
     stdout: {
       write: (text) => {
         stdout += text;
