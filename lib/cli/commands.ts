@@ -12,6 +12,7 @@ export const commands: CommandTable = {
   backup: async () => (await import('./backup-command.js')).backupCommand,
   restore: async () => (await import('./restore-command.js')).restoreCommand,
   dump: async () => (await import('./dump-command.js')).dumpCommand,
+  export: async () => (await import('./export-command.js')).exportCommand,
   handover: async () => (await import('./handover-command.js')).handoverCommand,
   'remap list': async () => (await import('./remap-list-command.js')).remapListCommand,
   'remap lookup': async () => (await import('./remap-lookup-command.js')).remapLookupCommand,
