@@ -25,8 +25,12 @@ export interface Row extends Ends {
   readonly argv: (path: string, home: string) => readonly string[];
 }
 
-/** In `home`: a backup of the healthy spare, and what a command has saved of it. */
-export const savedFiles = { backup: 'healthy.backup', preimage: 'healthy.saved' } as const;
+/** In `home`: a backup and a dump of the healthy spare, and what a command has saved of it. */
+export const savedFiles = {
+  backup: 'healthy.backup',
+  dump: 'healthy.json',
+  preimage: 'healthy.saved',
+} as const;
 
 type Argv = Row['argv'];
 const row = (name: string, does: Row['does'], ends: readonly number[], argv: Argv, json = true): Row => {
@@ -49,11 +53,15 @@ export const promises: readonly Row[] = [
   row('backup',               'reads',  [0,  4,  4,  4,  0,  0], (path, home) => ['backup', path, newFile(home)]),
   row('repair',               'reads',  [0,  4,  4,  4,  0,  0], (path) => ['repair', path]),
   row('repair --output',      'reads',  [0,  8,  8,  8,  0,  0], (path, home) => ['repair', '--output', newFile(home), path]),
+  row('repair --ghosts',      'reads',  [0,  4,  4,  4,  0,  0], (path) => ['repair', '--ghosts', path]),
+  row('dump',                 'reads',  [0,  4,  4,  4,  0,  0], (path) => ['dump', path]),
+  row('export',               'reads',  [0,  4,  4,  4,  0,  0], (path) => ['export', '--format=csv', path], false),
   row('doctor',               'reads',  [0,  0,  0,  0,  8,  8], (path) => ['doctor', path]),
   row('create',               'writes', [8,  8,  8,  0,  8,  8], (path) => ['create', '--main=16384', path]),
   row('repair --apply',       'writes', [0,  8,  8,  8,  8,  8], (path) => ['repair', '--apply', path]),
   row('undo',                 'writes', [0,  8,  8,  8,  8,  8], (path, home) => ['undo', join(home, savedFiles.preimage), path]),
   row('restore --backup',     'writes', [0,  8,  8,  0,  8,  8], (path, home) => ['restore', '--backup', backupOf(home), path]),
+  row('restore --dump',       'writes', [0,  8,  8,  0,  8,  8], (path, home) => ['restore', '--dump', join(home, savedFiles.dump), path]),
   row('handover',             'writes', [0,  8,  8,  8,  8,  8], (path) => ['handover', path]),
   row('remap add',            'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'add', path, '5000']),
   row('remap remove',         'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'remove', path, '1000']),
