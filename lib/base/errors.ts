@@ -63,6 +63,8 @@ export const errorCodes = {
   ERR_TABLE_INVALID: 'this is not the JSON of a remap table',
   ERR_GHOST_NOT_FOUND: 'there is no such entry behind the table',
   ERR_DUMP_INVALID: 'this is not a dump, or its table is refused',
+  ERR_IMPORT_INVALID: 'this is no list of remaps',
+  ERR_IMPORT_CONFLICT: 'remaps of a list cannot be added to the table',
   ERR_ORIGINAL_OUT_OF_RANGE: 'the original sector lies beyond the main device',
   ERR_ORIGINAL_MAPPED: 'the original sector is mapped already',
   ERR_ORIGINAL_NOT_MAPPED: 'the original sector is not mapped',

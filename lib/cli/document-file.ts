@@ -34,17 +34,16 @@ export async function readDocument<T>(
     return use(bytes);
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
-    throw told(documentName(file), error, waysOn(error.problems));
+    throw told(documentName(file), error, [...waysOn(error.problems), 'nothing was written']);
   }
 }
 
-/** The same error with all of its problems, what could be done, and the word that nothing came of it. */
+/** The same error with all of its problems, and lines behind them. */
 export function told(
   what: string,
   { code, problems }: DocumentError,
-  waysOn: readonly string[] = [],
+  end: readonly string[] = [],
 ): ExplainedError {
-  const end = [...waysOn, 'nothing was written'];
   const [first] = problems;
   if (problems.length === 1 && first !== undefined) {
     return new ExplainedError(code, `${what}: ${problemText(first)}`, end);

@@ -30,6 +30,8 @@ const statusOfCodes: Partial<Record<ErrorCode, number>> = {
   ERR_TABLE_INVALID: usage,
   ERR_GHOST_NOT_FOUND: usage,
   ERR_DUMP_INVALID: usage,
+  ERR_IMPORT_INVALID: usage,
+  ERR_IMPORT_CONFLICT: usage,
   ERR_ORIGINAL_OUT_OF_RANGE: usage,
   ERR_ORIGINAL_MAPPED: usage,
   ERR_ORIGINAL_NOT_MAPPED: usage,

@@ -1,6 +1,6 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { commands } from '../../lib/cli/commands.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, goldenFile, stateOf } from './harness.js';
@@ -14,10 +14,13 @@ writeFileSync(spare, new Uint8Array(2 ** 20));
 const refused: readonly [argv: readonly string[], says: string][] = [
   [['foo'], "unknown command 'foo'"],
   [[''], "unknown command ''"],
-  [['remap'], "a command is missing: 'remap list', 'remap lookup', 'remap add' or 'remap remove'"],
+  [
+    ['remap'],
+    "a command is missing: 'remap list', 'remap lookup', 'remap add', 'remap remove' or 'remap import'",
+  ],
   [
     ['remap', 'drop'],
-    "unknown command 'remap drop': 'remap list', 'remap lookup', 'remap add' or 'remap remove'",
+    "unknown command 'remap drop': 'remap list', 'remap lookup', 'remap add', 'remap remove' or 'remap import'",
   ],
   [['__proto__'], "unknown command '__proto__'"],
   [['constructor', image], "unknown command 'constructor'"],
@@ -82,6 +85,12 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [['remap', 'remove', '', '1'], 'SPARE is empty'],
   [['remap', 'remove', image, '1000:3000'], "bad number '1000:3000' for ORIGINAL"],
   [['remap', 'remove', '--spacing=1', image, '5'], "unknown option '--spacing'"],
+  [['remap', 'import', image], 'FILE is missing'],
+  [['remap', 'import', image, ''], 'FILE is empty'],
+  [
+    ['remap', 'import', '--format=xml', image, 'a'],
+    "bad value 'xml' for --format: one of json, csv, messages",
+  ],
   [['remap', 'lookup', image], 'SECTOR is missing'],
   [['remap', 'lookup'], 'PATH is missing'],
   [['remap', 'lookup', '', '1'], 'PATH is empty'],
@@ -203,6 +212,12 @@ describe('a number is decimal digits and nothing else', () => {
 });
 
 describe('paths', () => {
+  //  Read before PATH is opened, so it has to be right.
+  const table = join(folder, 'table.json');
+  beforeAll(async () => {
+    writeFileSync(table, (await dmremap(folder, ['dump', '--json', image])).stdout);
+  });
+
   test.each([
     ['-', 'ERR_DEVICE_NOT_FOUND'],
     ['--foo', 'ERR_DEVICE_NOT_FOUND'],
@@ -223,6 +238,8 @@ describe('paths', () => {
       ['repair', '--', path],
       ['repair', '--apply', '--', path],
       ['handover', '--', path],
+      ['restore', `--dump=${table}`, '--', path],
+      ['remap', 'import', '--', path, table],
       ['remap', 'remove', '--', path, '5'],
       ['remap', 'lookup', '--', path, '5'],
     ]) {

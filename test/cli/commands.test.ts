@@ -41,7 +41,7 @@ describe('examples', () => {
     expect(all.filter(({ examples }) => examples.length === 0)).toEqual([]);
   });
 
-  /** A home with a spare that has three remaps, what was saved and dumped of it, one that has nothing yet, and a main device. */
+  /** A home with a spare that has three remaps, what was saved and dumped of it, more remaps, one that has nothing yet, and a main device. */
   async function newHome(): Promise<string> {
     const home = mkdtempSync(join(folder, 'home-'));
     writeFileSync(join(home, 'spare.img'), goldenBytes('real_three'));
@@ -49,6 +49,7 @@ describe('examples', () => {
     expect((await dmremap(home, ['backup', spare, 'spare.backup'])).status).toBe(0);
     expect((await dmremap(home, ['handover', '--backup=before.saved', spare])).status).toBe(0);
     writeFileSync(join(home, 'table.json'), (await dmremap(home, ['dump', '--json', spare])).stdout);
+    writeFileSync(join(home, 'remaps.csv'), 'original,spare\n3002,4096\n');
     writeFileSync(join(home, 'new.img'), new Uint8Array(2 ** 22));
     writeFileSync(join(home, 'main.img'), new Uint8Array(2 ** 20));
     mkdirSync(join(home, '.config/fish/completions'), { recursive: true });
