@@ -88,6 +88,8 @@ export function cancellable<T>(
         setMaxListeners(0, given);
         onAbort = () => abort?.(abortRequestOf(given));
         given.addEventListener('abort', onAbort, { once: true });
+        // By what `start` has called: the event was over before anybody listened.
+        if (given.aborted) onAbort();
       }
       if (options?.timeoutMs !== undefined) {
         const timeoutMs = options.timeoutMs;

@@ -23,6 +23,17 @@ describe('a cancellable promise', () => {
     await expect(promise).resolves.toBe('first');
   });
 
+  it('asks its work to stop where the abort comes while it is begun', async () => {
+    const controller = new AbortController();
+    const stopped = await new Promise<AbortRequest>((resolve) => {
+      void cancellable<string>({ signal: controller.signal }, () => {
+        controller.abort('meanwhile');
+        return resolve;
+      });
+    });
+    expect(stopped).toMatchObject({ code: 'ABORT_ERR', cause: 'meanwhile' });
+  });
+
   it('asks its work to stop, by cancel, by signal and by deadline, and says why', async () => {
     const byCall = held();
     byCall.promise.cancel('enough');
