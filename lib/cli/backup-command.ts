@@ -7,7 +7,7 @@ import { examineDevice } from '../store/examine-device.js';
 import { copiesText, listOf } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
 import { absolute } from './backup.js';
-import { type Command, jsonOption, print, writeOptions } from './command.js';
+import { type Command, jsonOption, print, progressOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText, shellQuote } from './escape.js';
 import { exitBits } from './exit-status.js';
@@ -34,11 +34,13 @@ export const backupCommand: Command = {
       says: 'And whether it is whole:',
     },
   ],
-  options: { timeout: writeOptions.timeout, ...jsonOption },
+  options: { timeout: writeOptions.timeout, ...progressOption, ...jsonOption },
   async run(context, args) {
     const [path = '', given = ''] = exactOperands(args, ['SPARE', 'FILE'], name);
     const limits = limitsOf(context, timeoutOption(args, name));
-    const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+    context.progress?.begin('open');
+    const opened = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+    const device = context.progress?.watch(opened) ?? opened;
     try {
       const region = await readRegion(device, limits);
       const now = context.now();
@@ -49,6 +51,7 @@ export const backupCommand: Command = {
       });
       const { file: bytes, backup } = makeBackup(region, report, device.info, now);
       const file = absolute(context, given);
+      context.progress?.begin('save');
       await writeNewFile(file, bytes);
       return tell(context, args, path, file, report, backup);
     } finally {

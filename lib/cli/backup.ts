@@ -17,7 +17,7 @@ import type { Args } from './args.js';
 import { UsageError } from './args.js';
 import type { Context } from './context.js';
 import { commandLine, escapeText } from './escape.js';
-import { refuseOtherDevice, type Spare, wroteNothing } from './spare.js';
+import { type HeldSpare, refuseOtherDevice, type Spare } from './spare.js';
 import { bytesText, utcOf } from './text.js';
 
 /** A pre-image, as it is told. */
@@ -56,21 +56,28 @@ export interface Written<T> {
 }
 
 /** Reads what is there, plans and carries the plan out. What `operate` refuses ends it before anything is saved. */
-export async function planAndWrite<T>(context: Context, spare: Spare, job: WriteJob<T>): Promise<Written<T>> {
+export async function planAndWrite<T>(
+  context: Context,
+  spare: HeldSpare,
+  job: WriteJob<T>,
+): Promise<Written<T>> {
   const region = await readRegion(spare.device, spare.limits);
+  context.progress?.begin('plan');
   return carryOut(context, spare, job, await rehearse(spare.device, region, context.now(), job.operate));
 }
 
 /** Carries a plan out. Where nothing was written, the pre-image goes again: it would stand in the way of a second try. */
 export async function carryOut<T>(
   context: Context,
-  spare: Spare,
+  spare: HeldSpare,
   job: WriteJob<T>,
   plan: Plan<unknown>,
 ): Promise<Written<T>> {
   const { device, path, limits } = spare;
   const idle = plan.writes.length === 0 || job.backup === 'none';
+  context.progress?.begin('save');
   const backup = idle ? null : await save(context, spare, job, plan);
+  context.progress?.begin('check');
   try {
     //  First: what is another device, or has been cut off, has other bytes too.
     await refuseOtherDevice(context, spare);
@@ -78,7 +85,7 @@ export async function carryOut<T>(
     const result = await job.operate(new PlannedDevice(device, plan.writes), () => plan.now);
     return { result, backup };
   } catch (error) {
-    if (backup !== null && wroteNothing(error)) {
+    if (backup !== null && !device.isTouched) {
       rmSync(backup.file, { force: true });
       context.stderr.write(`removed ${escapeText(backup.file)}: it was not needed\n`);
     }

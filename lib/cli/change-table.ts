@@ -10,7 +10,7 @@ import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { copyOption } from './numbers.js';
 import { type ReadBack, readBack } from './read-back.js';
-import type { Spare } from './spare.js';
+import type { HeldSpare } from './spare.js';
 
 export const changeOptions = {
   copy: { value: 'N', help: 'go on from copy N (0 to 4), where more than one could be the right one' },
@@ -30,7 +30,7 @@ export interface Changed<T> extends ReadBack {
 export async function changeTable<T>(
   context: Context,
   args: Args,
-  spare: Spare,
+  spare: HeldSpare,
   options: { readonly command: string; readonly spacing?: 8 | 1 },
   change: (table: RemapTable, now: UnixSeconds) => T,
 ): Promise<Changed<T>> {

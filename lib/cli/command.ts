@@ -38,12 +38,17 @@ export const readOptions = {
   now: { value: 'SECONDS', help: "judge at this time since the epoch instead of the host's clock" },
 } as const;
 
+export const progressOption = {
+  'progress-json': { help: 'tell each step as it begins, as one line of JSON on stderr' },
+} as const;
+
 export const writeOptions = {
   backup: { value: 'FILE', help: 'save what will be overwritten to FILE, which must not exist' },
   'no-backup': { help: 'save nothing' },
   buffered: { help: 'go on without O_DIRECT where the file system has none' },
   timeout: { value: 'MS', help: 'give up after MS milliseconds, and say what is on the disk then' },
   'allow-single-copy': { help: 'write where only one copy fits: a crash meanwhile may leave none' },
+  ...progressOption,
 } as const;
 
 /** For commands to which `--backup` means something else, or that never go without. */

@@ -3,6 +3,7 @@
 import type { UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/native-device.js';
+import type { Progress } from './progress.js';
 
 /** Where text goes. Never throws: a reader that went away is main's business. */
 export interface Sink {
@@ -33,4 +34,11 @@ export interface Context {
   readonly openDevice: (path: string, options: OpenDeviceOptions) => Promise<Device>;
   /** How long a failed commit waits for its writes in flight, to tell how they ended. */
   readonly drainWaitMs: number;
+  /**
+   * Shows a question and reads the line that is typed, without its end; undefined where nothing more comes. Rejects with
+   * ABORT_ERR where `signal` is aborted. Missing where nobody can be asked: stdin or stderr is no terminal.
+   */
+  readonly ask?: ((question: string, signal: AbortSignal) => Promise<string | undefined>) | undefined;
+  /** How far the command is. Made by run(), for commands that tell. */
+  readonly progress?: Progress | undefined;
 }

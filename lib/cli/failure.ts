@@ -1,8 +1,10 @@
 // Room: cli. What is said when a command fails: one line with the code, and after a failed commit, copy by copy, what is
 // on the disk.
 import { setTimeout as delay } from 'node:timers/promises';
-import { DmremapError, type ErrorCode } from '../base/errors.js';
+import { DmremapError, type ErrorCode, type OperationError, type Outcome } from '../base/errors.js';
 import { assertNever, type Sequence } from '../base/units.js';
+import { BatchError, overallOutcome, type WriteReport } from '../device/device.js';
+import { slotBytes } from '../format/structure.js';
 import { CommitError, type CopyOutcome, type Finds } from '../store/commit-report.js';
 import { UsageError } from './args.js';
 import type { Context } from './context.js';
@@ -16,6 +18,7 @@ export async function reportFailure(context: Context, error: unknown): Promise<n
   for (const line of explanation(error)) stderr.write(`  ${line}\n`);
   if (error instanceof UsageError) stderr.write(`${helpHint(error.command)}\n`);
   if (error instanceof CommitError) await reportCommit(context, error);
+  else if (error instanceof BatchError && error.outcome !== 'untouched') await reportUndo(context, error);
   return statusOf(error);
 }
 
@@ -54,6 +57,56 @@ function errorLine(error: unknown): string {
 
 const helpHint = (command: string): string => `Try 'dmremap ${command === '' ? '' : `${command} `}--help'.`;
 
+/** What it has come to once nothing is in flight, or undefined, which is told, where that takes too long. */
+async function drainedWithin<T>(
+  stderr: Context['stderr'],
+  waitMs: number,
+  error: OperationError<T>,
+): Promise<T | undefined> {
+  const ended = new AbortController();
+  const late = delay(waitMs, undefined, { signal: ended.signal }).catch(() => undefined);
+  const final = await Promise.race([error.drained, late]);
+  ended.abort();
+  stderr.write(
+    final === undefined
+      ? '  writes are still in flight and may land later; until then the spare is busy for other writers\n'
+      : '  nothing is in flight any more; finally:\n',
+  );
+  return final;
+}
+
+/** An undo writes what was saved, whatever that is: no copy of a new table. */
+async function reportUndo({ stderr, drainWaitMs }: Context, error: BatchError): Promise<void> {
+  const told = (writes: readonly WriteReport[], when: string) => {
+    for (const copy of [0, 1, 2, 3, 4]) {
+      const own = writes.filter(({ offset }) => offset / BigInt(slotBytes) === BigInt(copy));
+      if (own.length > 0) stderr.write(`  copy ${copy}  ${undoneText(overallOutcome(own))}\n`);
+    }
+    const finds =
+      overallOutcome(writes) === 'written'
+        ? 'what was put back'
+        : 'the table from before, or the one that is put back; the same command again goes on';
+    stderr.write(`  a reader ${when}: ${finds}\n`);
+  };
+  told(error.writes, 'would find now');
+  if (!error.writes.some(({ outcome }) => outcome === 'unknown')) return;
+  const final = await drainedWithin(stderr, drainWaitMs, error);
+  if (final !== undefined) told(final, 'finds');
+}
+
+function undoneText(outcome: Outcome): string {
+  switch (outcome) {
+    case 'written':
+      return 'written: as it was saved, durable';
+    case 'unknown':
+      return 'unknown: as it was, disarmed, torn, or as it was saved';
+    case 'untouched':
+      return 'untouched';
+    default:
+      return assertNever(outcome);
+  }
+}
+
 async function reportCommit({ stderr, drainWaitMs }: Context, error: CommitError): Promise<void> {
   const { sequence, copies, finds } = error;
   const words = error.sameTable ? sameTableWords : commitWords;
@@ -61,17 +114,8 @@ async function reportCommit({ stderr, drainWaitMs }: Context, error: CommitError
   stderr.write(`  a reader would find now: ${words.finds(finds, sequence)}\n`);
   if (!copies.some(({ outcome }) => outcome === 'unknown')) return;
 
-  const ended = new AbortController();
-  const late = delay(drainWaitMs, undefined, { signal: ended.signal }).catch(() => undefined);
-  const final = await Promise.race([error.drained, late]);
-  ended.abort();
-  if (final === undefined) {
-    stderr.write(
-      '  writes are still in flight and may land later; until then the spare is busy for other writers\n',
-    );
-    return;
-  }
-  stderr.write('  nothing is in flight any more; finally:\n');
+  const final = await drainedWithin(stderr, drainWaitMs, error);
+  if (final === undefined) return;
   for (const line of copyLines(final.copies, words)) stderr.write(`  ${line}\n`);
   stderr.write(`  a reader finds: ${words.finds(final.finds, sequence)}\n`);
 }

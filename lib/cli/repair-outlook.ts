@@ -109,6 +109,7 @@ export async function lookAt(
   const { plan, steps, operate } = way;
   const job = { command: name, backup: backupChoice(args, name), operate };
   const idle = way.refusal !== null || plan.mode === 'nothing';
+  context.progress?.begin('plan');
   const trial = idle ? null : await tried(rehearse(device, region, now, operate));
   const refusal = trial instanceof DmremapError ? trial : way.refusal;
   return {

@@ -14,6 +14,7 @@ import {
   jsonOption,
   preimageOption,
   print,
+  progressOption,
   writeOptions,
 } from './command.js';
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
@@ -76,6 +77,7 @@ export const restoreCommand: Command = {
     ...preimageOption,
     buffered: writeOptions.buffered,
     timeout: writeOptions.timeout,
+    ...progressOption,
     'allow-single-copy': writeOptions['allow-single-copy'],
     ...dataInMetadataOption,
     ...jsonOption,

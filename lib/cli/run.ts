@@ -1,11 +1,13 @@
 // Room: cli. From arguments to a command and to an exit status. Never throws, never touches the process.
 import { readFileSync } from 'node:fs';
-import { print } from './command.js';
+import type { Args } from './args.js';
+import { type Command, print } from './command.js';
 import { parseCommandLine } from './command-line.js';
 import { allCommands, commands } from './commands.js';
 import type { Context } from './context.js';
 import { exitBits } from './exit-status.js';
 import { reportFailure } from './failure.js';
+import { Progress } from './progress.js';
 
 /** Runs the command line of `context` and returns the exit status. */
 export async function run(context: Context): Promise<number> {
@@ -16,11 +18,26 @@ export async function run(context: Context): Promise<number> {
       return exitBits.usage;
     }
     const asked = await parseCommandLine(argv, commands);
-    if (asked.does === 'run') return await asked.command.run(context, asked.args);
+    if (asked.does === 'run') return await runCommand(context, asked.command, asked.args);
     print(context, asked.does === 'help' ? await help(asked.of) : [`dmremap ${version()}`]);
     return exitBits.clean;
   } catch (error) {
     return reportFailure(context, error);
+  }
+}
+
+/** With the progress of those that have the option. */
+async function runCommand(context: Context, command: Command, args: Args): Promise<number> {
+  if (command.options['progress-json'] === undefined) return command.run(context, args);
+  const progress = new Progress(context, args, command.name);
+  const { stdout, stderr } = progress;
+  const watched = { ...context, stdout, stderr, progress };
+  try {
+    const exitStatus = await command.run(watched, args).catch((error) => reportFailure(watched, error));
+    progress.begin('verdict', { exitStatus });
+    return exitStatus;
+  } finally {
+    progress.end();
   }
 }
 

@@ -3,9 +3,9 @@
 // write the path has to lead to it still.
 import { isAbortCode } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
-import { BatchError, type Device } from '../device/device.js';
+import type { Device } from '../device/device.js';
 import { savedDevice, whyAnother } from '../device/saved-identity.js';
-import { CommitError } from '../store/commit-report.js';
+import { WatchedDevice } from '../device/watched-device.js';
 import { readSeal } from '../store/inspect.js';
 import type { Args } from './args.js';
 import type { Context } from './context.js';
@@ -21,6 +21,11 @@ export interface Spare {
   readonly limits: Limits;
 }
 
+/** The same, open for writing: it knows whether anything was written. */
+export interface HeldSpare extends Spare {
+  readonly device: WatchedDevice;
+}
+
 //  A stuck write is not waited for: its report has been given, and the kernel keeps the exclusive hold until it lands.
 const stuckGraceMs = 200;
 
@@ -30,14 +35,10 @@ export async function withSpare(
   args: Args,
   path: string,
   command: string,
-  use: (spare: Spare) => Promise<number>,
+  use: (spare: HeldSpare) => Promise<number>,
 ): Promise<number> {
   const limits = limitsOf(context, timeoutOption(args, command));
-  const device = await context.openDevice(await resolvedPath(context, path, limits()), {
-    mode: 'write',
-    direct: args.flags.has('buffered') ? 'prefer' : 'require',
-    ...limits(),
-  });
+  const device = await openSpare(context, args, path, limits);
   let status: number;
   let graceMs: number | undefined;
   try {
@@ -45,11 +46,27 @@ export async function withSpare(
     status = await use({ device, path, limits });
   } catch (error) {
     status = await reportFailure(context, error);
-    if (wroteNothing(error)) context.stderr.write('  nothing was written\n');
+    if (!device.isTouched) context.stderr.write('  nothing was written\n');
     graceMs = stuckGraceMs;
   }
   await device.close(graceMs === undefined ? {} : { graceMs });
   return status;
+}
+
+async function openSpare(context: Context, args: Args, path: string, limits: Limits): Promise<WatchedDevice> {
+  context.progress?.begin('open');
+  try {
+    const opened = await context.openDevice(await resolvedPath(context, path, limits()), {
+      mode: 'write',
+      direct: args.flags.has('buffered') ? 'prefer' : 'require',
+      ...limits(),
+    });
+    return context.progress?.watch(opened) ?? new WatchedDevice(opened, () => {});
+  } catch (error) {
+    if (!(error instanceof DmremapError && isAbortCode(error.code))) throw error;
+    //  Who ends a command wants to know what it has done.
+    throw new ExplainedError(error.code, error.message, ['nothing was written']);
+  }
 }
 
 /**
@@ -85,12 +102,4 @@ async function refuseSavedImage(device: Device, path: string, limits: Limits): P
   throw new ExplainedError('ERR_DATA_PRESENT', message, [
     'copy the region out of it first: dd count=1280 of=IMAGE if=THIS',
   ]);
-}
-
-/** Whether an error proves that the spare is as it was. A commit that began says itself what it knows. */
-export function wroteNothing(error: unknown): boolean {
-  if (!(error instanceof DmremapError) || error instanceof CommitError) return false;
-  if (error instanceof BatchError) return error.outcome === 'untouched';
-  //  Of a command that reads back what it wrote.
-  return error.code !== 'ERR_COMMIT_PARTIAL';
 }

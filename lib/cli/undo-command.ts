@@ -23,13 +23,14 @@ import {
   jsonOption,
   preimageOption,
   print,
+  progressOption,
   writeOptions,
 } from './command.js';
 import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText } from './escape.js';
 import { ExplainedError } from './failure.js';
 import { timeoutOption } from './numbers.js';
-import { type Spare, withSpare } from './spare.js';
+import { type HeldSpare, type Spare, withSpare } from './spare.js';
 import { counted, utcOf } from './text.js';
 
 const name = 'undo';
@@ -42,7 +43,7 @@ interface Saved {
 }
 
 interface Undone {
-  readonly plan: Plan<void>;
+  readonly plan: Plan<Region>;
   /** Sectors that somebody else has written since, by copy. */
   readonly since: ReadonlyMap<number, number>;
   readonly backup: Backup | null;
@@ -70,6 +71,7 @@ export const undoCommand: Command = {
     ...preimageOption,
     buffered: writeOptions.buffered,
     timeout: writeOptions.timeout,
+    ...progressOption,
     ...dataInMetadataOption,
     ...jsonOption,
   },
@@ -139,7 +141,7 @@ function refuseAnotherDevice(
   throw new ExplainedError('ERR_DEVICE_CHANGED', message, [`name the spare if you know it: ${words} SPARE`]);
 }
 
-async function undo(context: Context, args: Args, spare: Spare, saved: Saved): Promise<Undone> {
+async function undo(context: Context, args: Args, spare: HeldSpare, saved: Saved): Promise<Undone> {
   const { device, limits } = spare;
   const now = context.now();
   const found = await readRegion(device, limits);
@@ -149,9 +151,11 @@ async function undo(context: Context, args: Args, spare: Spare, saved: Saved): P
   const operate = (target: Spare['device']) =>
     putBack(target, { target: saved.region, found, leave }, now, limits);
   const job = { command: name, backup: backupChoice(args, name, 'preimage'), operate };
+  context.progress?.begin('plan');
   const plan = await rehearse(device, found, now, operate);
-  const { backup } = await carryOut(context, spare, job, plan);
-  const after = await examineDevice(device, { geometry: 'driver', now, ...limits() });
+  //  What was read back is what is judged: after it nothing is left that an abort could end.
+  const { result: region, backup } = await carryOut(context, spare, job, plan);
+  const after = await examineDevice(rehearsalOf(device, region), { geometry: 'driver', now });
   return { plan, since, backup, after };
 }
 

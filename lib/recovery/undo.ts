@@ -1,14 +1,16 @@
 // Room: recovery. Puts a saved region back, byte for byte. It decides nothing: the plan is undo-plan.ts, and whether it may
 // be done is asked before.
 import type { CancelOptions } from '../base/cancellable.js';
-import { DmremapError } from '../base/errors.js';
+import { DmremapError, OperationError } from '../base/errors.js';
 import type { UnixSeconds } from '../base/units.js';
-import { BatchError, type Device } from '../device/device.js';
+import { BatchError, type Device, type WriteReport } from '../device/device.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
 import { claimDevice } from '../store/device-claims.js';
 import { type Region, readRegion } from './region.js';
 import { undoGroups } from './undo-plan.js';
+
+type UndoGroups = ReturnType<typeof undoGroups>;
 
 /** What is put back, and onto what. */
 export interface PutBack {
@@ -42,7 +44,7 @@ export async function putBack(
   job: PutBack,
   now: UnixSeconds,
   limits: () => CancelOptions,
-): Promise<void> {
+): Promise<Region> {
   const { target, found, leave } = job;
   const groups = undoGroups(found.bytes, target, {
     blockBytes: device.info.logicalBlockSize,
@@ -50,7 +52,7 @@ export async function putBack(
     leave,
     unreadable: found.missing.map(({ copy }) => copy),
   });
-  if (groups.length === 0) return;
+  if (groups.length === 0) return found;
   const unclaim = claimDevice(device, geometries.driver);
   try {
     if (device.info.kind === 'file') await device.allocate(metadataRegionBytes);
@@ -67,9 +69,25 @@ export async function putBack(
   } finally {
     unclaim();
   }
-  const after = await readRegion(device, limits);
+  const after = await readRegion(device, limits).catch((error) => {
+    throw error instanceof OperationError ? notReadBack(error, groups) : error;
+  });
   const unread = after.missing.filter(({ copy }) => !leave.includes(copy));
-  if (unread.length === 0 && Buffer.compare(after.bytes, putBackResult(job)) === 0) return;
+  if (unread.length === 0 && Buffer.compare(after.bytes, putBackResult(job)) === 0) return after;
   const message = `${device.info.path}: it reads back otherwise than it was written; the same command again tries it again`;
   throw new DmremapError('ERR_COMMIT_PARTIAL', message);
+}
+
+/** An abort of the reading must not look as if nothing had been written. */
+function notReadBack(
+  { code, message, cause, errno }: OperationError<unknown>,
+  groups: UndoGroups,
+): BatchError {
+  const writes = groups.flatMap((steps, group) =>
+    steps.map(({ offset, bytes }): WriteReport => {
+      return { group, offset, length: bytes.length, outcome: 'written', errno: undefined };
+    }),
+  );
+  const words = `${message}; everything was put back, but not read back`;
+  return new BatchError(code, words, { cause, errno, writes, drained: Promise.resolve(writes) });
 }
