@@ -32,6 +32,7 @@ beforeAll(async () => {
   writeFileSync(spare, healthy);
   const saved = (name: keyof typeof savedFiles) => join(folder, savedFiles[name]);
   expect((await dmremap(folder, ['backup', spare, saved('backup')])).status).toBe(0);
+  writeFileSync(saved('table'), 'original,spare\n7000,7000\n');
   writeFileSync(saved('dump'), (await dmremap(folder, ['dump', '--json', spare])).stdout);
   expect((await dmremap(folder, ['handover', `--backup=${saved('preimage')}`, spare])).status).toBe(0);
 });

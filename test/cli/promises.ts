@@ -25,10 +25,11 @@ export interface Row extends Ends {
   readonly argv: (path: string, home: string) => readonly string[];
 }
 
-/** In `home`: a backup and a dump of the healthy spare, and what a command has saved of it. */
+/** In `home`: a backup and a dump of the healthy spare, a table, and what a command has saved of it. */
 export const savedFiles = {
   backup: 'healthy.backup',
   dump: 'healthy.json',
+  table: 'healthy.csv',
   preimage: 'healthy.saved',
 } as const;
 
@@ -64,6 +65,7 @@ export const promises: readonly Row[] = [
   row('restore --dump',       'writes', [0,  8,  8,  0,  8,  8], (path, home) => ['restore', '--dump', join(home, savedFiles.dump), path]),
   row('handover',             'writes', [0,  8,  8,  8,  8,  8], (path) => ['handover', path]),
   row('remap add',            'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'add', path, '5000']),
+  row('remap import',         'writes', [0,  8,  8,  8,  8,  8], (path, home) => ['remap', 'import', path, join(home, savedFiles.table)]),
   row('remap remove',         'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'remove', path, '1000']),
   row('completion',           'alone',  [0],                     () => ['completion', 'bash'], false),
 ];
