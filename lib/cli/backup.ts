@@ -61,9 +61,14 @@ export async function planAndWrite<T>(
   spare: HeldSpare,
   job: WriteJob<T>,
 ): Promise<Written<T>> {
+  return carryOut(context, spare, job, await planOf(context, spare, job));
+}
+
+/** Reads what is there and plans; writes nothing. */
+export async function planOf<T>(context: Context, spare: Spare, { operate }: WriteJob<T>): Promise<Plan<T>> {
   const region = await readRegion(spare.device, spare.limits);
   context.progress?.begin('plan');
-  return carryOut(context, spare, job, await rehearse(spare.device, region, context.now(), job.operate));
+  return rehearse(spare.device, region, context.now(), operate);
 }
 
 /** Carries a plan out. Where nothing was written, the pre-image goes again: it would stand in the way of a second try. */

@@ -48,7 +48,8 @@ export function explanation(error: unknown): readonly string[] {
   return way === undefined ? [] : [way];
 }
 
-function errorLine(error: unknown): string {
+/** What went wrong, on one line, with its code. */
+export function errorLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   //  Without a code it is our mistake: the name tells whoever gets the report.
   const code = codeOf(error) ?? `unexpected ${error instanceof Error ? error.name : typeof error}`;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Room: cli. The only file that touches the process: it makes the context, turns signals into an abort, and exits.
 import { addAbortSignal } from 'node:stream';
+import { isatty } from 'node:tty';
 import type { Sink } from './context.js';
 import { exitBits } from './exit-status.js';
 
@@ -34,6 +35,24 @@ function output(stream: NodeJS.WriteStream): Output {
   };
 }
 
+/** The terminal stays as it is, so its own keys work: ^C is a signal, ^D the end. */
+async function ask(question: string, signal: AbortSignal): Promise<string | undefined> {
+  const { createInterface } = await import('node:readline');
+  process.stderr.write(question);
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  const typed = new Promise<string | undefined>((resolve, reject) => {
+    lines.once('line', resolve);
+    lines.once('close', () => resolve(undefined));
+    const interrupted = () => {
+      process.stderr.write('\n');
+      reject(Object.assign(new Error('the question was interrupted'), { code: 'ABORT_ERR' }));
+    };
+    if (signal.aborted) interrupted();
+    else signal.addEventListener('abort', interrupted, { once: true });
+  });
+  return typed.finally(() => lines.close());
+}
+
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
@@ -65,6 +84,7 @@ async function main(): Promise<never> {
     signal: controller.signal,
     openDevice,
     drainWaitMs: 1000,
+    ask: isatty(0) && stderr.sink.isTTY ? ask : undefined,
   });
 
   const lost = await stdout.flushed();

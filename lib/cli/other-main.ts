@@ -1,9 +1,12 @@
 // Room: cli. What overwrites metadata of another main device, or data of somebody else, wants the name of the spare typed:
-// an answer that fits one device only.
+// an answer that fits one device only. On a terminal a person is asked for it; --json is for scripts, which nobody asks.
 import { basename } from 'node:path';
 import { DmremapError } from '../base/errors.js';
 import { type Args, UsageError } from './args.js';
-import { ExplainedError } from './failure.js';
+import type { Context } from './context.js';
+import { escapeText } from './escape.js';
+import { ExplainedError, errorLine } from './failure.js';
+import type { Spare } from './spare.js';
 
 export const yesOption = {
   yes: {
@@ -12,9 +15,13 @@ export const yesOption = {
   },
 } as const;
 
+/** Whether it is a refusal that the name of the spare lets pass. */
+export const wantsName = (error: unknown): error is DmremapError =>
+  error instanceof DmremapError && (error.code === 'ERR_OTHER_MAIN' || error.code === 'ERR_DATA_PRESENT');
+
 /** The same error, with the way on of the commands that take `--yes`. */
 export const withYes = (error: unknown): unknown =>
-  error instanceof DmremapError && (error.code === 'ERR_OTHER_MAIN' || error.code === 'ERR_DATA_PRESENT')
+  wantsName(error)
     ? new ExplainedError(error.code, error.message, [
         '--yes=NAME, with the name of the spare, writes all the same',
       ])
@@ -24,6 +31,37 @@ export const withYes = (error: unknown): unknown =>
 export function allowedOther(args: Args, path: string, command: string): boolean {
   const name = args.values.get('yes');
   if (name === undefined) return false;
-  if (name !== '' && (name === path || name === basename(path))) return true;
+  if (isNameOf(path, name)) return true;
   throw new UsageError(`--yes names '${name}', and the spare is '${basename(path)}'`, command);
+}
+
+/** Exactly as it was given, or the last part of it. */
+const isNameOf = (path: string, typed: string): boolean =>
+  typed !== '' && (typed === path || typed === basename(path));
+
+/**
+ * Plans, without anything of others being overwritten; where that is refused, asks for the name of the spare and plans again
+ * with it allowed. Nothing is written by either.
+ * @throws what `plan` throws; where another name, or none, is typed, an error with the code of the refusal; ABORT_ERR where
+ *   the question is interrupted.
+ */
+export async function askedByName<T>(
+  context: Context,
+  args: Args,
+  { path, limits }: Spare,
+  plan: (isNamed: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await plan(false);
+  } catch (error) {
+    const { ask, signal, stderr, progress } = context;
+    if (!wantsName(error) || ask === undefined || args.flags.has('json')) throw withYes(error);
+    stderr.write(`${errorLine(error)}\n`);
+    const question = `to write all the same, type the name of the spare, ${escapeText(basename(path))}: `;
+    const asking = () => limits.outside(() => ask(question, signal));
+    const typed = await (progress === undefined ? asking() : progress.quiet(asking));
+    if (typed === undefined) stderr.write('\n');
+    if (typed !== undefined && isNameOf(path, typed)) return plan(true);
+    throw new DmremapError(error.code, `${path}: its name was not typed`);
+  }
 }

@@ -14,7 +14,7 @@ import { ExplainedError, explanation } from './failure.js';
 import { toGhostsJson } from './ghost-text.js';
 import { limitsOf } from './limits.js';
 import { timeoutOption } from './numbers.js';
-import { yesOption } from './other-main.js';
+import { askedByName, wantsName, yesOption } from './other-main.js';
 import { ghostOption, lookAt, useOption } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
@@ -97,7 +97,11 @@ export const repairCommand: Command = {
     const timeoutMs = timeoutOption(args, name);
     if (args.flags.has('apply')) {
       return withSpare(context, args, path, name, async (spare) => {
-        const outlook = await lookAt(context, args, spare, planned?.now);
+        const outlook = await askedByName(context, args, spare, async (isNamed) => {
+          const outlook = await lookAt(context, args, spare, planned?.now, isNamed);
+          if (wantsName(outlook.refusal)) throw outlook.refusal;
+          return outlook;
+        });
         refuseOtherPlan(path, outlook, planned?.id);
         const { job, trial } = admitted(path, outlook);
         told(context, args, path, outlook, trial === null ? ['nothing was written'] : []);

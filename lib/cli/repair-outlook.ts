@@ -89,6 +89,7 @@ export async function lookAt(
   args: Args,
   { device, path, limits }: Spare,
   now = context.now(),
+  isNamed = false,
 ): Promise<RepairOutlook> {
   const use = useOption(args);
   const region = await readRegion(device, limits);
@@ -100,7 +101,14 @@ export async function lookAt(
   let way: Way;
   if (file !== null) {
     const table = await tableInFile(context, file);
-    way = wayFromFile(args, { device, path, limits }, report, file, table);
+    way = wayFromFile(
+      args,
+      { device, limits },
+      report,
+      file,
+      table,
+      isNamed || allowedOther(args, path, name),
+    );
   } else {
     const copy = namedCopy(args, first, use);
     report = copy === undefined || use?.kind === 'copy' ? first : await look(copy);
@@ -167,14 +175,15 @@ function wayOfRepair(
 
 function wayFromFile(
   args: Args,
-  { device, path, limits }: Spare,
+  { device, limits }: Omit<Spare, 'path'>,
   report: Report,
   file: string,
   { copy, slot }: ValidSlot,
+  allowOther: boolean,
 ): Way {
   const options = {
     ...allowed(args),
-    allowOther: allowedOther(args, path, name),
+    allowOther,
     allowUnreadable: args.flags.has('rewrite-unreadable'),
   };
   const plan: RepairPlan = {

@@ -7,7 +7,7 @@ import { type DumpedCopy, fromDumpJson, maxDumpBytes } from '../store/dump-reade
 import type { Problem } from '../store/json-reader.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, notEmpty, UsageError } from './args.js';
-import { absolute, type Backup, backupChoice, planAndWrite } from './backup.js';
+import { absolute, type Backup, backupChoice, carryOut, planOf, type WriteJob } from './backup.js';
 import {
   type Command,
   dataInMetadataOption,
@@ -23,7 +23,7 @@ import { documentName, readDocument } from './document-file.js';
 import { escapeText, jsonText } from './escape.js';
 import { tableInFile } from './file-table.js';
 import { copyOption, timeoutOption } from './numbers.js';
-import { allowedOther, withYes, yesOption } from './other-main.js';
+import { allowedOther, askedByName, yesOption } from './other-main.js';
 import { withSpare } from './spare.js';
 import { bytesText, counted } from './text.js';
 
@@ -49,9 +49,9 @@ export const restoreCommand: Command = {
     'spare, or from --dump, the JSON document of `dump`. What carries hashes is proven first; of a document everything that',
     'is wrong is told, and nothing is written then.',
     'The table becomes the one with the highest sequence on SPARE, as by any commit: at every moment a reader finds the',
-    'table from before or the new one. The data of the remapped sectors is not in it, nor is it copied. Refuses a spare',
-    'that belongs to another main device, or holds other data, unless --yes names it. What is there is saved before, and',
-    'the way to undo it is told.',
+    'table from before or the new one. The data of the remapped sectors is not in it, nor is it copied.',
+    'Where SPARE belongs to another main device, or holds other data, its name has to be typed: a terminal is asked for it,',
+    'and --yes gives it; --timeout does not run meanwhile. What is there is saved before, and the way to undo it is told.',
     '--output writes to a new file instead, 655360 bytes, which every command takes for the spare.',
   ],
   examples: [
@@ -97,19 +97,23 @@ export const restoreCommand: Command = {
       const restored = await toNewImage(context, source, output, allowDataInMetadata);
       return tell(context, args, output, source, restored);
     }
-    const allowed = { allowOther, allowUnsafe, allowDataInMetadata };
+    const allowed = { allowUnsafe, allowDataInMetadata };
     return withSpare(context, args, path, name, async (spare) => {
-      const { result, backup } = await planAndWrite(context, spare, {
-        command: name,
-        backup: saveTo,
-        operate: async (device, now) => {
-          try {
-            return await restore(device, source.slot, { ...allowed, now, ...spare.limits() });
-          } catch (error) {
-            throw withYes(error);
-          }
-        },
+      const { job, plan } = await askedByName(context, args, spare, async (isNamed) => {
+        const job: WriteJob<RestoreReport> = {
+          command: name,
+          backup: saveTo,
+          operate: (device, now) =>
+            restore(device, source.slot, {
+              ...allowed,
+              allowOther: allowOther || isNamed,
+              now,
+              ...spare.limits(),
+            }),
+        };
+        return { job, plan: await planOf(context, spare, job) };
       });
+      const { result, backup } = await carryOut(context, spare, job, plan);
       const sectors = sectorsOfSpare(spare.device, source.slot);
       return tell(context, args, path, source, { ...result, backup, sectors, output: null });
     });
