@@ -82,7 +82,8 @@ export class Progress {
       const line = { schema: 'dmremap.progress/1', command: this.#command, ...this.#step };
       this.#out.write(`${JSON.stringify(line)}\n`);
     }
-    this.#draw();
+    //  By then the result is printed, and the bar is gone.
+    if (step !== 'verdict') this.#draw();
   }
 
   /** The device, with its work told. */
