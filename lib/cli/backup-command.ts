@@ -1,9 +1,10 @@
 // Room: cli. `dmremap backup`: the metadata of a spare in a file, to keep elsewhere. The spare is only read.
 import { type MetadataBackup, makeBackup } from '../recovery/metadata-backup.js';
 import { writeNewFile } from '../recovery/new-file.js';
-import { readRegion, rehearsalOf } from '../recovery/region.js';
+import { readRegionSteadily, rehearsalOf } from '../recovery/region.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
+import type { Reading } from '../store/steady.js';
 import { copiesText, listOf } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
 import { absolute } from './backup.js';
@@ -12,6 +13,7 @@ import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText, shellQuote } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { limitsOf } from './limits.js';
+import { tellReading } from './live.js';
 import { timeoutOption } from './numbers.js';
 import { bytesText, counted } from './text.js';
 
@@ -42,7 +44,8 @@ export const backupCommand: Command = {
     const opened = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
     const device = context.progress?.watch(opened) ?? opened;
     try {
-      const region = await readRegion(device, limits);
+      const { region, reading } = await readRegionSteadily(device, limits);
+      const status = tellReading(context, path, reading);
       const now = context.now();
       const report = await examineDevice(rehearsalOf(device, region), {
         geometry: 'driver',
@@ -53,7 +56,7 @@ export const backupCommand: Command = {
       const file = absolute(context, given);
       context.progress?.begin('save');
       await writeNewFile(file, bytes);
-      return tell(context, args, path, file, report, backup);
+      return tell(context, args, path, file, report, backup, reading, status);
     } finally {
       await device.close();
     }
@@ -67,12 +70,14 @@ function tell(
   file: string,
   report: Report,
   backup: MetadataBackup,
+  reading: Reading,
+  status: number,
 ): number {
   const { missing } = backup.region;
   const whole = backup.elected !== null && missing.length === 0;
-  const exitStatus = whole ? exitBits.clean : exitBits.damageLeft;
+  const exitStatus = status | (whole ? exitBits.clean : exitBits.damageLeft);
   if (args.flags.has('json')) {
-    context.stdout.write(jsonText({ ...backup, path, file, exitStatus }));
+    context.stdout.write(jsonText({ ...backup, path, file, ...reading, exitStatus }));
     return exitStatus;
   }
   const { elected, dataInside } = backup;

@@ -13,6 +13,7 @@ import { type Command, print, readOptions } from './command.js';
 import { activationText } from './election-text.js';
 import { escapeText, jsonText } from './escape.js';
 import { readReport } from './examine-command.js';
+import { exitBits } from './exit-status.js';
 import { lintCounts, lintLines } from './lint-text.js';
 import { indented, painter, type Tone } from './text.js';
 
@@ -21,15 +22,18 @@ const name = 'check';
 /** The document dmremap.check/1 (docs/check.schema.json). */
 export function toCheckJson(report: Report, path: string) {
   const verdict = verdictOf(report);
-  const { sizeBytes, geometry, now, elections, activation, lints } = toExamineJson(report, path);
+  const { sizeBytes, geometry, now, changedWhileRead, stillChanging, elections, activation, lints } =
+    toExamineJson(report, path);
   return {
     schema: 'dmremap.check/1',
     path,
     sizeBytes,
     geometry,
     now,
+    changedWhileRead,
+    stillChanging,
     verdict,
-    exitStatus: statusOfVerdict(verdict),
+    exitStatus: statusOfVerdict(verdict) | (stillChanging ? exitBits.damageLeft : exitBits.clean),
     summary: verdictSentence(report, verdict),
     activation,
     elections,
@@ -78,10 +82,10 @@ export const checkCommand: Command = {
   options: { ...readOptions, all: { help: 'list every finding' } },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
-    const report = await readReport(context, args, path, name);
+    const { report, status } = await readReport(context, args, path, name);
     const verdict = verdictOf(report);
     if (args.flags.has('json')) context.stdout.write(jsonText(toCheckJson(report, path)));
     else print(context, checkText(report, path, verdict, painter(context), args.flags.has('all')));
-    return statusOfVerdict(verdict);
+    return status | statusOfVerdict(verdict);
   },
 };

@@ -3,8 +3,6 @@ import { unixSeconds } from '../base/units.js';
 import { copyCount } from '../format/structure.js';
 import { compareCopies } from '../store/compare.js';
 import { toComparisonJson } from '../store/compare-json.js';
-import type { Report } from '../store/examine.js';
-import { examineDevice } from '../store/examine-device.js';
 import { toExamineJson } from '../store/examine-json.js';
 import { explain } from '../store/explain.js';
 import { toExplanationJson } from '../store/explain-json.js';
@@ -14,21 +12,20 @@ import { comparisonLines } from './compare-text.js';
 import type { Context } from './context.js';
 import { jsonText } from './escape.js';
 import { examineText } from './examine-text.js';
-import { exitBits } from './exit-status.js';
 import { explanationLines } from './explain-text.js';
+import { examineSpare } from './live.js';
 import { choiceOption, copyOption, numberOption, wholeNumber } from './numbers.js';
 import { painter, widthOf } from './text.js';
 
 const name = 'examine';
 
 /** Reads a spare as the options say. Never opens it for writing. */
-export function readReport(context: Context, args: Args, path: string, command: string): Promise<Report> {
+export function readReport(context: Context, args: Args, path: string, command: string) {
   const now = numberOption(args, 'now', command);
-  return examineDevice(path, {
+  return examineSpare(context, path, {
     geometry: choiceOption(args, 'geometry', geometryNames, command),
     now: now === undefined ? context.now() : unixSeconds(now),
     copy: copyOption(args, command),
-    signal: context.signal,
   });
 }
 
@@ -49,7 +46,8 @@ export const examineCommand: Command = {
   summary: 'tell everything about a spare: its copies, which one wins, why',
   about: [
     'PATH is a block device, or an image of at least the first 655360 bytes of one.',
-    'Opens it for reading only. Exits with 0 when it could examine, whatever it found.',
+    'Opens it for reading only. Exits with 0 when it could examine, whatever it found, and with 4 where the',
+    'spare was written to each time that it was read.',
   ],
   examples: [
     {
@@ -87,7 +85,7 @@ export const examineCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     const named = comparedOption(args);
-    const report = await readReport(context, args, path, name);
+    const { report, status } = await readReport(context, args, path, name);
     const comparison = args.flags.has('compare') ? compareCopies(report, named) : null;
     const explanation = args.flags.has('explain') ? explain(report) : null;
     if (args.flags.has('json')) {
@@ -106,6 +104,6 @@ export const examineCommand: Command = {
       ];
       print(context, examineText(report, path, { ...shown, paint: painter(context), more }));
     }
-    return exitBits.clean;
+    return status;
   },
 };

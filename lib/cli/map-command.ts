@@ -5,7 +5,6 @@ import { exactOperands, UsageError } from './args.js';
 import { type Command, print, readOptions } from './command.js';
 import { jsonText } from './escape.js';
 import { readReport } from './examine-command.js';
-import { exitBits } from './exit-status.js';
 import { mapSvg } from './map-svg.js';
 import { mapText } from './map-text.js';
 import { folded, painter, widthOf } from './text.js';
@@ -38,7 +37,7 @@ export const mapCommand: Command = {
     const { flags } = args;
     if (flags.has('svg') && flags.has('json'))
       throw new UsageError("'--svg' and '--json' exclude each other", name);
-    const report = await readReport(context, args, path, name);
+    const { report, status } = await readReport(context, args, path, name);
     const map = mapOf(report);
     if (flags.has('json')) context.stdout.write(jsonText(toMapJson(report, map, path)));
     else if (flags.has('svg')) context.stdout.write(mapSvg(report, map, path));
@@ -48,7 +47,7 @@ export const mapCommand: Command = {
       const lines = mapText(report, map, path, { paint: painter(context), columns, all: flags.has('all') });
       print(context, folded(lines, width));
     }
-    return exitBits.clean;
+    return status;
   },
 };
 

@@ -6,7 +6,6 @@ import { exactOperands } from './args.js';
 import { type Command, jsonOption, print } from './command.js';
 import { jsonText } from './escape.js';
 import { entryTable } from './examine-text.js';
-import { exitBits } from './exit-status.js';
 import { readTable } from './shown-table.js';
 import { counted, widthOf } from './text.js';
 
@@ -24,27 +23,29 @@ export const remapListCommand: Command = {
   options: { copy: { value: 'N', help: 'list the table of copy N (0 to 4) instead' }, ...jsonOption },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
-    const { report, shown } = await readTable(context, args, path, name);
+    const { report, shown, status } = await readTable(context, args, path, name);
     const { entries } = report;
     if (args.flags.has('json')) {
       context.stdout.write(jsonText(toRemapListJson(report, shown, path)));
-      return exitBits.clean;
+      return status;
     }
     const of = `of copy ${shown.copy}, sequence ${shown.slot.header.sequenceNumber}`;
     if (entries.length === 0) print(context, [`no remaps ${of}`]);
     else
       print(context, [...entryTable(entries, widthOf(context)), `${counted(entries.length, 'remap')} ${of}`]);
-    return exitBits.clean;
+    return status;
   },
 };
 
 /** The document dmremap.remap-list/1 (docs/remap-list.schema.json). */
 function toRemapListJson(report: Report, { copy, slot: { header } }: ValidSlot, path: string) {
-  const { geometry, entries } = toExamineJson(report, path);
+  const { geometry, changedWhileRead, stillChanging, entries } = toExamineJson(report, path);
   return {
     schema: 'dmremap.remap-list/1',
     path,
     geometry,
+    changedWhileRead,
+    stillChanging,
     copy,
     sequence: `${header.sequenceNumber}`,
     mainSectors: `${header.mainDeviceSectors}`,

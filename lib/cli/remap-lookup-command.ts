@@ -4,7 +4,6 @@ import { RemapTable, type Run } from '../store/remap-table.js';
 import { type Args, notEmpty, UsageError } from './args.js';
 import { type Command, jsonOption, print } from './command.js';
 import { jsonText } from './escape.js';
-import { exitBits } from './exit-status.js';
 import { wholeNumber } from './numbers.js';
 import { readTable } from './shown-table.js';
 import { table } from './text.js';
@@ -40,7 +39,7 @@ export const remapLookupCommand: Command = {
   options: { copy: { value: 'N', help: 'look into the table of copy N (0 to 4) instead' }, ...jsonOption },
   async run(context, args) {
     const { path, wanted } = operandsOf(args);
-    const { report, shown } = await readTable(context, args, path, name);
+    const { report, shown, status } = await readTable(context, args, path, name);
     const { header } = shown.slot;
     const remaps = new RemapTable(
       {
@@ -54,12 +53,13 @@ export const remapLookupCommand: Command = {
     if (args.flags.has('json')) {
       const { copy } = shown;
       const sequence = `${header.sequenceNumber}`;
-      const from = { path, geometry: report.geometry, copy, sequence };
+      const { geometry, changedWhileRead, stillChanging } = report;
+      const from = { path, geometry, changedWhileRead, stillChanging, copy, sequence };
       context.stdout.write(
         jsonText({ schema: 'dmremap.remap-lookup/1', ...from, lookups: found.map(toJson) }),
       );
     } else print(context, runTable(found));
-    return exitBits.clean;
+    return status;
   },
 };
 

@@ -13,6 +13,7 @@ import { exitBits } from './exit-status.js';
 import { ExplainedError, explanation } from './failure.js';
 import { toGhostsJson } from './ghost-text.js';
 import { limitsOf } from './limits.js';
+import { tellReading } from './live.js';
 import { timeoutOption } from './numbers.js';
 import { askedByName, wantsName, yesOption } from './other-main.js';
 import { ghostOption, lookAt, useOption } from './repair-outlook.js';
@@ -186,7 +187,7 @@ function tell(context: Context, args: Args, path: string, outlook: RepairOutlook
   const { plan } = outlook;
   const { commit, after, output } = carried;
   const left = after === null ? null : stillToRepair(after);
-  const exitStatus = statusOf(outlook, carried, left);
+  const exitStatus = statusOf(outlook, carried, left) | tellReading(context, path, outlook.reading);
   if (args.flags.has('json')) {
     context.stdout.write(jsonText(toRepairJson(path, outlook, carried, left, exitStatus)));
   } else if (commit !== null && after !== null) {
@@ -216,7 +217,7 @@ function statusOf(
 /** The document dmremap.repair/1 (docs/repair.schema.json). */
 function toRepairJson(
   path: string,
-  { report, plan, steps, refusal, file, trial }: RepairOutlook,
+  { report, plan, reading, steps, refusal, file, trial }: RepairOutlook,
   { commit, after, backup, output }: Carried,
   left: readonly string[] | null,
   exitStatus: number,
@@ -225,6 +226,7 @@ function toRepairJson(
   return {
     schema: 'dmremap.repair/1',
     path,
+    ...reading,
     mode,
     reasons,
     refusal: refusal && { code: refusal.code, message: refusal.message },

@@ -3,7 +3,7 @@ import { DmremapError } from '../base/errors.js';
 import { sequence } from '../base/units.js';
 import { maxEntries } from '../format/structure.js';
 import { copyOfSequence, copyWhateverTheClock } from '../recovery/named-table.js';
-import { readRegion, rehearsalOf } from '../recovery/region.js';
+import { readRegionSteadily, rehearsalOf } from '../recovery/region.js';
 import { rehearse } from '../recovery/rehearse.js';
 import { repair } from '../recovery/repair.js';
 import { planRepair, type RepairPlan } from '../recovery/repair-plan.js';
@@ -92,7 +92,7 @@ export async function lookAt(
   isNamed = false,
 ): Promise<RepairOutlook> {
   const use = useOption(args);
-  const region = await readRegion(device, limits);
+  const { region, reading } = await readRegionSteadily(device, limits);
   const look = (copy?: number) =>
     examineDevice(rehearsalOf(device, region), { geometry: 'driver', now, copy, ...limits() });
   const first = await look(use?.kind === 'copy' ? use.copy : undefined);
@@ -122,6 +122,7 @@ export async function lookAt(
   const refusal = trial instanceof DmremapError ? trial : way.refusal;
   return {
     report,
+    reading,
     plan,
     steps,
     file,

@@ -9,6 +9,7 @@ import { overwriteOrder } from '../store/commit-plan.js';
 import type { CommitReport } from '../store/commit-report.js';
 import type { Report, ReportCopy } from '../store/examine.js';
 import { SlotLedger } from '../store/slot-ledger.js';
+import type { Reading } from '../store/steady.js';
 import { copiesText } from '../store/words.js';
 import type { WriteJob } from './backup.js';
 import { ExplainedError } from './failure.js';
@@ -26,6 +27,8 @@ export interface RepairStep {
 
 /** What is known before anything is written. */
 export interface RepairOutlook {
+  /** Whether somebody wrote while it was read. */
+  readonly reading: Reading;
   readonly report: Report;
   readonly plan: RepairPlan;
   /** The file that the table comes from; null where it is a copy of the spare. */

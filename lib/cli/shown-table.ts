@@ -2,22 +2,24 @@
 import { DmremapError } from '../base/errors.js';
 import type { ValidSlot } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
-import { examineDevice } from '../store/examine-device.js';
 import type { Args } from './args.js';
 import type { Context } from './context.js';
 import { ambiguityClauses } from './election-text.js';
 import { escapeMessage } from './escape.js';
 import { codeOf, exitBits } from './exit-status.js';
 import { reportFailure } from './failure.js';
+import { examineSpare } from './live.js';
 import { copyOption } from './numbers.js';
 
 /** What is shown, and where it comes from. */
 export interface ShownTable {
   readonly report: Report;
   readonly shown: ValidSlot;
+  /** The bit for a spare that did not come to rest while it was read. */
+  readonly status: number;
 }
 
-/** Reads it. Warns where another table could be the right one; fails where there is none. */
+/** Reads it. Warns where another table could be the right one, or somebody writes; fails where there is none. */
 export async function readTable(
   context: Context,
   args: Args,
@@ -25,7 +27,7 @@ export async function readTable(
   command: string,
 ): Promise<ShownTable> {
   const copy = copyOption(args, command);
-  const report = await examineDevice(path, { now: context.now(), copy, signal: context.signal });
+  const { report, status } = await examineSpare(context, path, { now: context.now(), copy });
   const { shown, ambiguities } = report;
   if (shown === null) {
     const reasons = report.activation.reasons.join(' ');
@@ -35,7 +37,7 @@ export async function readTable(
     const text = `${path}: ${ambiguityClauses(report).join('; ')}: this is copy ${shown.copy}, --copy N takes another`;
     context.stderr.write(`dmremap: warning: ${escapeMessage(text)}\n`);
   }
-  return { report, shown };
+  return { report, shown, status };
 }
 
 /** The same for commands that are nothing without a table: where there is none, that is damage, and said as such (4). */
@@ -47,7 +49,8 @@ export async function withTable(
   use: (table: ShownTable) => number,
 ): Promise<number> {
   try {
-    return use(await readTable(context, args, path, command));
+    const table = await readTable(context, args, path, command);
+    return use(table) | table.status;
   } catch (error) {
     if (codeOf(error) !== 'ERR_NO_METADATA') throw error;
     await reportFailure(context, error);

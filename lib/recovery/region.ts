@@ -8,6 +8,7 @@ import { RehearsalDevice } from '../device/rehearsal-device.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
 import { readSlot } from '../store/inspect.js';
+import { type Reading, readSteadily, sameStructure } from '../store/steady.js';
 
 if (maxTransferBytes !== slotBytes) throw new Error('the region is not read copy by copy');
 
@@ -72,6 +73,25 @@ export const readAgain = (device: Device, limits: () => CancelOptions, { behind 
     behind.map(({ offset, bytes }) => ({ offset, length: bytes.length })),
   );
 
+/** The same where somebody else may be writing: until two readings hold the same structures. Rejections as above. */
+export async function readRegionSteadily(
+  device: Device,
+  limits: () => CancelOptions,
+): Promise<{ readonly region: Region; readonly reading: Reading }> {
+  const { value, reading } = await readSteadily(
+    device,
+    limits().signal,
+    () => readRegion(device, limits),
+    (a, b) =>
+      missingIn(a) === missingIn(b) && geometries.driver.slots.every((at) => sameSlotOf(a, b, Number(at))),
+  );
+  return { region: value, reading };
+}
+
+const missingIn = ({ missing }: Region): string => missing.map(({ copy }) => copy).join();
+const sameSlotOf = (a: Region, b: Region, at: number): boolean =>
+  sameStructure(a.bytes.subarray(at, at + slotBytes), b.bytes.subarray(at, at + slotBytes));
+
 /** The region as a device of its own, for what is to be tried out on it. */
 export const rehearsalOf = (device: Device, { bytes, missing, behind }: Region): RehearsalDevice =>
   new RehearsalDevice(
@@ -83,10 +103,9 @@ export const rehearsalOf = (device: Device, { bytes, missing, behind }: Region):
 
 /** @throws DmremapError ERR_PLAN_CHANGED where the two are not the same. */
 export function refuseOtherRegion(path: string, planned: Region, found: Region): void {
-  const missing = (region: Region) => region.missing.map(({ copy }) => copy).join();
   const same =
     Buffer.compare(planned.bytes, found.bytes) === 0 &&
-    missing(planned) === missing(found) &&
+    missingIn(planned) === missingIn(found) &&
     planned.behind.every(
       ({ bytes }, at) => Buffer.compare(bytes, found.behind[at]?.bytes ?? bytes.subarray(1)) === 0,
     );

@@ -4,7 +4,8 @@ import { clockSeconds, type UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import type { GeometryName } from '../format/geometry.js';
 import type { Report } from './examine.js';
-import { inspect } from './inspect.js';
+import { type InspectOptions, inspect } from './inspect.js';
+import { readSteadily, sameCopies } from './steady.js';
 import { withTarget } from './target.js';
 
 export interface ExamineOptions extends CancelOptions {
@@ -18,7 +19,8 @@ export interface ExamineOptions extends CancelOptions {
 
 /**
  * Reads every copy of a spare, or of an image of its first 655,360 bytes, and says what is there, which copy wins and
- * why. Opens read-only, without O_DIRECT where that is not supported, and never writes.
+ * why. Where somebody else may be writing it is read until two readings are the same, and `changedWhileRead` and
+ * `stillChanging` say so. Opens read-only, without O_DIRECT where that is not supported, and never writes.
  *
  * Rejections: those of `openDevice`; ERR_COPY_NOT_VALID where the copy asked for is not valid. A slot that cannot be
  * read is a damage in the report, not an error. (Format section 6 rules 1 to 4.)
@@ -27,7 +29,21 @@ export function examineDevice(target: string | Device, options: ExamineOptions =
   return cancellableAsync(options, async (signal) => {
     const { geometry, copy, now = clockSeconds() } = options;
     return withTarget(target, { mode: 'read', direct: 'prefer', signal, keep: false }, (device) =>
-      inspect(device, { geometry, copy, now, signal }),
+      examineSteadily(device, { geometry, copy, now, signal }),
     );
   });
+}
+
+/** The documented places play a part only where they are reported: on a live spare, data of remapped sectors may lie there. */
+async function examineSteadily(device: Device, options: InspectOptions): Promise<Report> {
+  const { value, reading } = await readSteadily(
+    device,
+    options.signal,
+    () => inspect(device, options),
+    (a, b) =>
+      a.geometry === b.geometry &&
+      sameCopies(a.copies, b.copies) &&
+      (a.geometry === 'driver' || sameCopies(a.otherCopies, b.otherCopies)),
+  );
+  return { ...value, ...reading };
 }

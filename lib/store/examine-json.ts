@@ -24,6 +24,8 @@ export function toExamineJson(report: Report, path: string) {
     sizeBytes: `${report.sizeBytes}`,
     geometry: report.geometry,
     now: `${report.now}`,
+    changedWhileRead: report.changedWhileRead,
+    stillChanging: report.stillChanging,
     copies: report.copies.map(copyJson),
     elections: {
       driver: electedJson(elections.driver),

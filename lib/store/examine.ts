@@ -11,6 +11,7 @@ import { isValid, numbersOf, readCopies, type SlotCopy, type ValidSlot, validCop
 import { type DriverWinner, electDriver, electionsAgree, electOurs, forks, regressions } from './election.js';
 import type { Lint } from './lint.js';
 import { lintsOf } from './lints.js';
+import { quietReading, type Reading } from './steady.js';
 import { effectiveEntries, sameTable } from './table.js';
 import { damageText } from './words.js';
 
@@ -77,7 +78,7 @@ export interface Findings {
 }
 
 /** What is known about a spare. */
-export interface Report extends Findings {
+export interface Report extends Findings, Reading {
   readonly sizeBytes: bigint;
   /** The geometry that `copies`, `elections`, `lints` and `ambiguities` are about. */
   readonly geometry: GeometryName;
@@ -106,6 +107,7 @@ export function examine(input: ExamineInput): Report {
   const { deviceSectors } = input;
   return {
     ...findings,
+    ...quietReading,
     sizeBytes,
     geometry,
     otherCopies,

@@ -1,0 +1,35 @@
+// Room: cli. A spare that somebody writes to while a command reads it: what is said, and the exit status.
+import type { Report } from '../store/examine.js';
+import { type ExamineOptions, examineDevice } from '../store/examine-device.js';
+import type { Reading } from '../store/steady.js';
+import type { Context } from './context.js';
+import { escapeMessage } from './escape.js';
+import { exitBits } from './exit-status.js';
+
+/** Says so on stderr. Returns the bit of the exit status: 4 where what was read may be of two moments. */
+export function tellReading({ stderr }: Context, path: string, reading: Reading): number {
+  const { changedWhileRead, stillChanging } = reading;
+  if (!changedWhileRead) return exitBits.clean;
+  const what = stillChanging
+    ? 'it was written to each time that it was read: what is told may be of two moments'
+    : 'it was written to while it was read: this is what it held afterwards, twice the same';
+  stderr.write(`dmremap: warning: ${escapeMessage(`${path}: ${what}`)}\n`);
+  return stillChanging ? exitBits.damageLeft : exitBits.clean;
+}
+
+/** Examines what a path names, opened for reading only. `status` is the bit for a spare that did not come to rest. */
+export async function examineSpare(
+  context: Context,
+  path: string,
+  options: Omit<ExamineOptions, 'signal' | 'timeoutMs'>,
+): Promise<{ readonly report: Report; readonly status: number }> {
+  const { signal } = context;
+  const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', signal });
+  try {
+    const report = await examineDevice(device, { ...options, signal });
+    return { report, status: tellReading(context, path, report) };
+  } finally {
+    //  After an abort nobody waits for the device.
+    await device.close(signal.aborted ? { graceMs: 5 } : {});
+  }
+}

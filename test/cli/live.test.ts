@@ -1,0 +1,130 @@
+// A spare that somebody writes to while it is read, as the kernel module does with one that it holds.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { MemoryDevice } from '../../lib/device/memory-device.js';
+import { openDevice } from '../../lib/device/native-device.js';
+import type { Step, StepResult } from '../../lib/device/request.js';
+import { examineDevice } from '../../lib/store/examine-device.js';
+import { drawnNow, drawSlot } from '../support/disk.js';
+import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { dmremap, documentOf, type Ran } from './harness.js';
+
+const folder = scratchFolder();
+const tableOf = (sequence: bigint) => Array.from({ length: 5 }, () => drawSlot({ sequence }));
+const old = Buffer.concat([...tableOf(1n), new Uint8Array(2 ** 22 - 655_360)]);
+
+/** A block device that we do not hold. Each time that copy 0 is read, a part of a commit has come before. */
+class LiveDevice extends MemoryDevice {
+  readonly #changes: ((bytes: Uint8Array) => void)[];
+  readings = 0;
+
+  constructor(changes: readonly ((bytes: Uint8Array) => void)[]) {
+    const { info } = new MemoryDevice(old);
+    super(old, { standsFor: { ...info, kind: 'block', writable: false } });
+    this.#changes = [...changes];
+  }
+
+  protected override transfer(step: Step): StepResult {
+    const result = super.transfer(step);
+    if (step.kind === 'read' && step.offset === 0n) {
+      this.readings += 1;
+      this.#changes.shift()?.(this.bytes);
+    }
+    return result;
+  }
+}
+
+const writes = (copies: readonly number[], sequence: bigint) => (bytes: Uint8Array) => {
+  for (const copy of copies) bytes.set(drawSlot({ sequence }), copy * 131_072);
+};
+const commit = [writes([0, 1], 2n), writes([2, 3, 4], 2n)];
+const endless = Array.from({ length: 99 }, (_, at) => writes([4], BigInt(at + 2)));
+
+const commands = [
+  ['examine'],
+  ['check'],
+  ['remap', 'list'],
+  ['remap', 'lookup'],
+  ['backup'],
+  ['repair'],
+] as const;
+
+const run = (words: readonly string[], device: MemoryDevice, ...more: string[]): Promise<Ran> => {
+  const last = { lookup: '1000', backup: join(mkdtempSync(join(folder, 'to-')), 'file') }[words.at(-1) ?? ''];
+  const argv = [...words, ...more, '/dev/spare', ...(last === undefined ? [] : [last])];
+  return dmremap(folder, argv, { openDevice: async () => device });
+};
+
+describe.each(commands.map((words) => [words.join(' '), words] as const))('%s', (_, words) => {
+  test('reads again what changed between two readings, and says so', async () => {
+    const ran = await run(words, new LiveDevice(commit), '--json');
+    expect(ran.stderr).toContain('dmremap: warning: /dev/spare: it was written to while it was read: ');
+    const document = documentOf(ran.stdout);
+    expect(document).toMatchObject({ changedWhileRead: true, stillChanging: false });
+    //  What is told is the new table, of all copies.
+    expect(JSON.stringify(document)).not.toContain('"sequence":"1"');
+  });
+
+  test('ends with 4 where it changes each time, and does not read for ever', async () => {
+    const device = new LiveDevice(endless);
+    const ran = await run(words, device, '--json');
+    expect(ran.status).toBe(4);
+    expect(ran.stderr).toContain('what is told may be of two moments');
+    expect(documentOf(ran.stdout)).toMatchObject({ changedWhileRead: true, stillChanging: true });
+    expect(device.readings).toBe(6);
+  });
+
+  test('says nothing where nothing changes', async () => {
+    const device = new LiveDevice([]);
+    const ran = await run(words, device, '--json');
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(documentOf(ran.stdout)).toMatchObject({ changedWhileRead: false, stillChanging: false });
+    expect(device.readings).toBe(2);
+  });
+});
+
+test('data of remapped sectors behind the structures may change as it likes', async () => {
+  const slack = Array.from(
+    { length: 99 },
+    (_, at) => (bytes: Uint8Array) => void bytes.fill(at, 100_000, 101_000),
+  );
+  for (const words of commands) {
+    expect(await run(words, new LiveDevice(slack))).toMatchObject({ status: 0, stderr: '' });
+  }
+});
+
+test('a file is read once, unless somebody may be writing to it', async () => {
+  const path = join(folder, 'spare.img');
+  writeFileSync(path, old);
+  const readingsOf = async () => {
+    const device = await openDevice(path, { mode: 'read' });
+    let readings = 0;
+    const read = device.read.bind(device);
+    device.read = (offset, ...rest) => {
+      if (offset === 0n) readings += 1;
+      return read(offset, ...rest);
+    };
+    const { changedWhileRead } = await examineDevice(device, { now: drawnNow });
+    await device.close();
+    expect(changedWhileRead).toBe(false);
+    return readings;
+  };
+  expect(await readingsOf()).toBe(1);
+  const writer = await openDevice(path, { mode: 'write' });
+  expect(await readingsOf()).toBe(2);
+  await writer.close();
+  expect(await readingsOf()).toBe(1);
+});
+
+test.skipIf(whyNoLoop())('a block device that is held elsewhere is read', async () => {
+  const path = join(folder, 'loop.img');
+  writeFileSync(path, old);
+  const loop = loopDevice(path);
+  await using _held = await openDevice(loop.path, { mode: 'write' });
+  for (const words of [['examine'], ['check'], ['remap', 'list']]) {
+    expect(await dmremap(folder, [...words, '--json', loop.path])).toMatchObject({ status: 0, stderr: '' });
+  }
+  //  The file beneath it, too: the loop device may write to it.
+  expect(await dmremap(folder, ['check', path])).toMatchObject({ status: 0, stderr: '' });
+});
