@@ -1,6 +1,7 @@
 // Room: cli, pure part. What `check` makes of a report: one word, one sentence, one exit status.
 import { assertNever } from '../base/units.js';
 import { planRepair } from '../recovery/repair-plan.js';
+import { validCopies } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
 import { copiesText, listOf, sentence } from '../store/words.js';
 import { activationText, ambiguityClauses } from './election-text.js';
@@ -8,6 +9,7 @@ import { commandLine } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { ghostHints } from './ghost-text.js';
 import { unreadableCopies } from './repair-steps.js';
+import { utcOf } from './text.js';
 
 /**
  * `clean`: nothing is wrong. Everything else is damage or ambiguity that is left, the gravest word first: `short`, no
@@ -88,8 +90,15 @@ export function recommendations(report: Report, path: string): string[] {
         : []),
     );
   }
-  if (lints.some(({ id }) => id === 'future-timestamp')) {
-    lines.push('clock: if it is the host that is wrong, set its clock before the module takes this spare');
+  const least = newestTimestamp(report);
+  if (least !== null) {
+    const now = report.activation.verdict === 'keeps' ? '' : ' (activated now, the spare is not kept)';
+    //  Beyond the calendar it is no clock that is wrong.
+    const set =
+      least > lastSettable ? '' : `, at least to ${utcOf(least)}: \`date -u -s '${dateText(least)}'\``;
+    lines.push(
+      `clock: if it is the host that is wrong, set its clock before the module takes this spare${now}${set}`,
+    );
   }
   if (!doubt) lines.push(...repairLines(report, type));
   if (lints.some(({ id }) => id === 'handover')) {
@@ -100,6 +109,17 @@ export function recommendations(report: Report, path: string): string[] {
   if (isRepairable(report)) lines.push(...ghostHints(report, path).map((hint) => `ghosts: ${hint}`));
   return lines.map(sentence);
 }
+
+/** The newest timestamp of a valid copy, where the clock is behind it; else null. */
+function newestTimestamp({ copies, now }: Report): bigint | null {
+  const ahead = validCopies(copies)
+    .map(({ slot }) => slot.header.timestampSeconds)
+    .filter((at) => at > now);
+  return ahead.length === 0 ? null : ahead.reduce((a, b) => (a > b ? a : b));
+}
+
+const lastSettable = 253_402_300_799n; //  The end of 9999: what date(1) reads in this form.
+const dateText = (seconds: bigint): string => utcOf(seconds).replace('T', ' ').replace('Z', '');
 
 /** Repair and handover write at the driver's places only. */
 const isRepairable = ({ geometry }: Report): boolean => geometry === 'driver';

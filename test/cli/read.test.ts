@@ -145,6 +145,19 @@ describe('check judges', () => {
     );
   });
 
+  test('where the clock is behind, it names the date to set, and a command that date(1) takes', async () => {
+    const path = goldenFile(folder, 'u_future');
+    const { stdout } = await dmremap(folder, ['check', '--now=1750000000', path]);
+    expect(stdout).toContain('activated now, the spare is not kept');
+    const date = /`date -u -s '([^']*)'`/.exec(stdout)?.[1] ?? '';
+    const seconds = execFileSync('date', ['-u', '-d', date, '+%s'], { encoding: 'utf8' }).trim();
+    expect(seconds).toBe('1760086401'); //  The newest copy.
+    const then = await dmremap(folder, ['check', '--json', `--now=${seconds}`, path]);
+    expect(documentOf(then.stdout)).toMatchObject({ activation: { verdict: 'keeps' } });
+    const right = await dmremap(folder, ['check', `--now=${seconds}`, path]);
+    expect(right.stdout).not.toContain('date -u -s');
+  });
+
   test('where the table is in doubt, it does not recommend to overwrite the other one', async () => {
     const { stdout } = await dmremap(folder, [
       'check',

@@ -123,7 +123,7 @@ test('check, of a spare that the module would empty', async () => {
       warning  stale-copies      Copy 1 has a lower sequence than copy 0: 3 instead of 4.
       info     handover          Copy 0 has sequence 4, but the module starts again at 2 after each load: hand over before it takes this spare, or an old table may win later.
       recommended:
-        Clock: if it is the host that is wrong, set its clock before the module takes this spare.
+        Clock: if it is the host that is wrong, set its clock before the module takes this spare (activated now, the spare is not kept), at least to 2025-10-10T08:53:21Z: \`date -u -s '2025-10-10 08:53:21'\`.
         Repair: copies 1, 2, 3 and 4 should hold the elected table; the module never repairs a copy: \`dmremap repair u_future.img\`.
         Handover: the module starts again at sequence 2, the elected table has 4: \`dmremap handover u_future.img\`.
     "
@@ -274,7 +274,7 @@ test('what check recommends where copies cannot be read', () => {
         "Repair: copies 1 and 2 should hold the elected table; the module never repairs a copy; what copy 1 may hold is lost then: \`dmremap repair --rewrite-unreadable /dev/sdb\`.",
       ],
       [
-        "Clock: if it is the host that is wrong, set its clock before the module takes this spare.",
+        "Clock: if it is the host that is wrong, set its clock before the module takes this spare (activated now, the spare is not kept), at least to 2025-10-10T08:53:21Z: \`date -u -s '2025-10-10 08:53:21'\`.",
         "Repair: the module does not take copy 0: \`dmremap repair /dev/sdb\`.",
         "Handover: the module starts again at sequence 2, the elected table has 9: \`dmremap handover /dev/sdb\`.",
       ],
