@@ -3,7 +3,7 @@ import { assertNever } from '../base/units.js';
 import { planRepair } from '../recovery/repair-plan.js';
 import { validCopies } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
-import { copiesText, listOf, sentence } from '../store/words.js';
+import { copiesText, listOf, pick, sentence } from '../store/words.js';
 import { activationText, ambiguityClauses } from './election-text.js';
 import { commandLine } from './escape.js';
 import { exitBits } from './exit-status.js';
@@ -99,6 +99,12 @@ export function recommendations(report: Report, path: string): string[] {
     lines.push(
       `clock: if it is the host that is wrong, set its clock before the module takes this spare${now}${set}`,
     );
+  }
+  //  First: a repair or a handover would destroy that data, and is refused.
+  const inside = lints.filter(({ id }) => id === 'spare-inside-metadata').length;
+  if (inside > 0 && isRepairable(report)) {
+    const one = pick(inside, 'remap has its', 'remaps have their');
+    lines.push(`relocate: ${inside} ${one} data where the copies are: ${type('relocate')}`);
   }
   if (!doubt) lines.push(...repairLines(report, type));
   if (lints.some(({ id }) => id === 'handover')) {

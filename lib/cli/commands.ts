@@ -8,6 +8,7 @@ export const commands: CommandTable = {
   map: async () => (await import('./map-command.js')).mapCommand,
   create: async () => (await import('./create-command.js')).createCommand,
   repair: async () => (await import('./repair-command.js')).repairCommand,
+  relocate: async () => (await import('./relocate-command.js')).relocateCommand,
   undo: async () => (await import('./undo-command.js')).undoCommand,
   backup: async () => (await import('./backup-command.js')).backupCommand,
   restore: async () => (await import('./restore-command.js')).restoreCommand,

@@ -2,7 +2,6 @@
 import type { DmremapError } from '../base/errors.js';
 import { sha256Of } from '../format/sealed-image.js';
 import { writeNewFile } from '../recovery/new-file.js';
-import { clockOfPlan, isPlanId } from '../recovery/rehearse.js';
 import { type Args, exactOperands, UsageError } from './args.js';
 import { absolute, type Backup, backupChoice, carryOut } from './backup.js';
 import { type Command, dataInMetadataOption, jsonOption, print, writeOptions } from './command.js';
@@ -16,6 +15,7 @@ import { limitsOf } from './limits.js';
 import { tellReading } from './live.js';
 import { timeoutOption } from './numbers.js';
 import { askedByName, wantsName, yesOption } from './other-main.js';
+import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { ghostOption, lookAt, useOption } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
@@ -93,7 +93,7 @@ export const repairCommand: Command = {
     useOption(args);
     ghostOption(args);
     backupChoice(args, name);
-    const planned = plannedOption(context, args);
+    const planned = plannedOption(context, args, name);
     const output = outputOption(args);
     const timeoutMs = timeoutOption(args, name);
     if (args.flags.has('apply')) {
@@ -103,7 +103,7 @@ export const repairCommand: Command = {
           if (wantsName(outlook.refusal)) throw outlook.refusal;
           return outlook;
         });
-        refuseOtherPlan(path, outlook, planned?.id);
+        refuseOtherPlan(path, outlook.trial, planned?.id);
         const { job, trial } = admitted(path, outlook);
         told(context, args, path, outlook, trial === null ? ['nothing was written'] : []);
         if (job === null || trial === null) return tell(context, args, path, outlook, notCarried);
@@ -132,15 +132,6 @@ export const repairCommand: Command = {
   },
 };
 
-function plannedOption(context: Context, args: Args) {
-  const id = args.values.get('plan');
-  if (id === undefined) return undefined;
-  if (!isPlanId(id))
-    throw new UsageError(`bad value '${id}' for --plan: the name of a plan that was shown`, name);
-  if (!args.flags.has('apply')) throw new UsageError("'--plan' goes with '--apply'", name);
-  return { id, now: clockOfPlan(id, context.now()) };
-}
-
 function outputOption(args: Args): string | undefined {
   const output = args.values.get('output');
   if (output === '') throw new UsageError('--output needs a value: NEW', name);
@@ -148,14 +139,6 @@ function outputOption(args: Args): string | undefined {
     throw new UsageError("'--output' and '--apply' exclude each other", name);
   }
   return output;
-}
-
-function refuseOtherPlan(path: string, { trial }: RepairOutlook, id: string | undefined): void {
-  if (id === undefined || trial?.id === id) return;
-  const message = `${path}: the plan ${id} is of other bytes, or of other options`;
-  const now =
-    trial === null ? 'there is nothing to carry out now, or it is refused' : `the plan is ${trial.id} now`;
-  throw new ExplainedError('ERR_PLAN_CHANGED', message, [`${now}: look at it without --apply`]);
 }
 
 /** @throws the refusal, with the way on. */

@@ -5,7 +5,7 @@ import { savedDevice, whyAnother } from '../device/saved-identity.js';
 import { geometries } from '../format/geometry.js';
 import { maxSealedBytes } from '../format/sealed-image.js';
 import { fileError } from '../recovery/new-file.js';
-import { decodePreimage, type Preimage, writtenSince } from '../recovery/preimage.js';
+import { decodePreimage, type Preimage, writtenOutsideSince, writtenSince } from '../recovery/preimage.js';
 import { type Region, readRegion, rehearsalOf } from '../recovery/region.js';
 import { type Plan, rehearse } from '../recovery/rehearse.js';
 import { putBack } from '../recovery/undo.js';
@@ -46,6 +46,8 @@ interface Undone {
   readonly plan: Plan<Region>;
   /** Sectors that somebody else has written since, by copy. */
   readonly since: ReadonlyMap<number, number>;
+  /** Sectors behind the region that somebody else has written since, where the command had moved data to. */
+  readonly outside: number;
   readonly backup: Backup | null;
   readonly after: Report;
 }
@@ -146,7 +148,8 @@ async function undo(context: Context, args: Args, spare: HeldSpare, saved: Saved
   const now = context.now();
   const found = await readRegion(device, limits);
   const before = await examineDevice(rehearsalOf(device, found), { geometry: 'driver', now, ...limits() });
-  const since = refuseForeignWrites(args, spare, saved, found, before);
+  const outside = await foreignOutside(args, spare, saved);
+  const since = refuseForeignWrites(args, spare, saved, found, before, outside);
   const leave = saved.preimage.region.missing;
   const operate = (target: Spare['device']) =>
     putBack(target, { target: saved.region, found, leave }, now, limits);
@@ -156,7 +159,22 @@ async function undo(context: Context, args: Args, spare: HeldSpare, saved: Saved
   //  What was read back is what is judged: after it nothing is left that an abort could end.
   const { result: region, backup } = await carryOut(context, spare, job, plan);
   const after = await examineDevice(rehearsalOf(device, region), { geometry: 'driver', now });
-  return { plan, since, backup, after };
+  return { plan, since, outside, backup, after };
+}
+
+/** Data that was moved is not what was moved any more where it has been written since: undo goes back to the older. */
+async function foreignOutside(
+  args: Args,
+  { device, limits }: Spare,
+  { preimage: { outside = [] } }: Saved,
+): Promise<number> {
+  let strange = 0;
+  for (const range of outside) {
+    const offset = BigInt(range.offset);
+    if (offset + BigInt(range.length) > device.info.sizeBytes && args.flags.has('force')) continue;
+    strange += writtenOutsideSince(range, await device.read(offset, range.length, limits()));
+  }
+  return strange;
 }
 
 /** What is there must be what was saved, what the command made of it, or a mixture of the two. */
@@ -166,6 +184,7 @@ function refuseForeignWrites(
   saved: Saved,
   found: Region,
   before: Report,
+  outside: number,
 ): ReadonlyMap<number, number> {
   const force = args.flags.has('force');
   if (found.bytes.length !== saved.region.length) {
@@ -177,9 +196,12 @@ function refuseForeignWrites(
     refuseUnreadable(path, { ...before, copies: before.copies.filter(({ copy }) => !lost.includes(copy)) });
   }
   const since = writtenSince(saved, found.bytes, device.info.logicalBlockSize);
-  if (since.size === 0) return since;
+  if (since.size === 0 && outside === 0) return since;
   if (!force) {
-    const where = [...since].map(([copy, sectors]) => `${counted(sectors, 'sector')} of copy ${copy}`);
+    const where = [
+      ...[...since].map(([copy, sectors]) => `${counted(sectors, 'sector')} of copy ${copy}`),
+      ...(outside === 0 ? [] : [`${counted(outside, 'sector')} that data was moved to`]),
+    ];
     const message = `${path}: somebody else has written to it since: ${listOf(where)}`;
     throw new ExplainedError('ERR_CHANGED_SINCE', message, [
       `it was saved ${utcOf(BigInt(saved.preimage.time))}, before '${saved.preimage.command}'`,
@@ -194,11 +216,12 @@ function refuseForeignWrites(
 
 function tell(context: Context, args: Args, spare: Spare, saved: Saved, undone: Undone): number {
   const { path } = spare;
-  const { plan, after, since, backup } = undone;
+  const { plan, after, since, outside, backup } = undone;
   const { preimage } = saved;
   const verdict = verdictOf(after);
   const exitStatus = statusOfVerdict(verdict);
   const { missing } = preimage.region;
+  const moved = preimage.outside?.length ?? 0;
   if (args.flags.has('json')) {
     const { elections } = toExamineJson(after, path);
     const document = {
@@ -209,7 +232,9 @@ function tell(context: Context, args: Args, spare: Spare, saved: Saved, undone: 
       time: preimage.time,
       written: plan.writes.map(({ offset, bytes }) => ({ offset: `${offset}`, length: bytes.length })),
       changedSince: [...since].map(([copy, sectors]) => ({ copy, sectors })),
+      changedOutside: outside,
       notSaved: missing,
+      leftOutside: (preimage.outside ?? []).map(({ offset, length }) => ({ offset, length })),
       elections,
       verdict,
       backup,
@@ -226,6 +251,10 @@ function tell(context: Context, args: Args, spare: Spare, saved: Saved, undone: 
     ...(since.size > 0
       ? [`  overwritten by force: what others had written to ${copiesText([...since.keys()])}`]
       : []),
+    ...(moved > 0
+      ? [`  left as they are: ${counted(moved, 'place')} behind the region, to which data had been moved`]
+      : []),
+    ...(outside > 0 ? [`  of these ${counted(outside, 'sector')} had been written since`] : []),
     ...(missing.length > 0 ? [`  NOT put back: ${copiesText(missing)}, which could not be read then`] : []),
     `  ${verdict.toUpperCase()}: ${verdictSentence(after, verdict)}`,
   ]);

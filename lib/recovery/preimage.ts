@@ -2,7 +2,7 @@
 // the region as it was, which spare it is of, and, sector by sector, what the command was going to make of it. So it shows
 // later whether somebody else has written since.
 import { DmremapError } from '../base/errors.js';
-import type { DeviceInfo, WriteStep } from '../device/device.js';
+import { type DeviceInfo, maxTransferBytes, type WriteStep } from '../device/device.js';
 import { type SavedDevice, savedDevice } from '../device/saved-identity.js';
 import { geometries } from '../format/geometry.js';
 import { sealImage, sha256Of, unsealImage } from '../format/sealed-image.js';
@@ -26,6 +26,17 @@ export interface PlannedRange {
   readonly sectors: string;
 }
 
+/** What the command was going to write behind the region: to free places, so what was there is not saved. */
+export interface OutsideRange {
+  /** In bytes, in decimal. */
+  readonly offset: string;
+  readonly length: number;
+  /** As in PlannedRange. */
+  readonly sectors: string;
+  /** The same, of what was there before. */
+  readonly before: string;
+}
+
 /** The document of a pre-image (docs/preimage.schema.json). */
 export interface Preimage {
   readonly schema: typeof preimageSchema;
@@ -46,6 +57,8 @@ export interface Preimage {
   /** What we elect, before and after. */
   readonly sequence: { readonly before: string | null; readonly after: string | null };
   readonly writes: readonly PlannedRange[];
+  /** Not there where nothing was to be written behind the region. */
+  readonly outside?: readonly OutsideRange[];
 }
 
 /** What the pre-image of a plan says. */
@@ -67,7 +80,25 @@ export function preimageOf(
     device: savedDevice(info),
     main: mainOf(before),
     sequence: { before: sequence(before), after: sequence(after) },
-    writes: plan.writes.map(rangeOf),
+    writes: plan.writes.filter(({ offset }) => offset < bytes.length).map(rangeOf),
+    ...outsideOf(plan),
+  };
+}
+
+function outsideOf({ region, writes }: Plan<unknown>): Pick<Preimage, 'outside'> {
+  const outside = writes.filter(({ offset }) => offset >= region.bytes.length);
+  if (outside.length === 0) return {};
+  return {
+    outside: outside.map(({ offset, bytes }) => {
+      const found = region.behind.find((piece) => piece.offset === Number(offset));
+      if (found?.bytes.length !== bytes.length) throw new Error('a write to what was not read');
+      return {
+        offset: `${offset}`,
+        length: bytes.length,
+        sectors: digestsOf(bytes),
+        before: digestsOf(found.bytes),
+      };
+    }),
   };
 }
 
@@ -78,9 +109,18 @@ export function mainOf({ shown }: Pick<Findings, 'shown'>): Preimage['main'] {
 }
 
 function rangeOf({ offset, bytes }: WriteStep): PlannedRange {
+  return {
+    offset: Number(offset),
+    length: bytes.length,
+    sha256: sha256Of(bytes),
+    sectors: digestsOf(bytes),
+  };
+}
+
+function digestsOf(bytes: Uint8Array): string {
   let sectors = '';
   for (let at = 0; at < bytes.length; at += sectorBytes) sectors += digestAt(bytes, at);
-  return { offset: Number(offset), length: bytes.length, sha256: sha256Of(bytes), sectors };
+  return sectors;
 }
 
 const digestAt = (bytes: Uint8Array, at: number): string =>
@@ -109,7 +149,10 @@ export function decodePreimage(file: Uint8Array): {
 }
 
 /** The seal proves that nobody has damaged it, not that we have written it. */
-function misshapen({ device, writes, region, sequence }: Preimage, bytes: number): string | undefined {
+function misshapen(
+  { device, writes, outside = [], region, sequence }: Preimage,
+  bytes: number,
+): string | undefined {
   const isText = (value: unknown) => typeof value === 'string';
   if (!isText(device?.path) || !isText(device.kind) || !/^\d{1,20}$/.test(String(device.sizeBytes)))
     return 'device';
@@ -124,10 +167,31 @@ function misshapen({ device, writes, region, sequence }: Preimage, bytes: number
     offset + length <= bytes &&
     isText(sectors) &&
     sectors.length === (length / sectorBytes) * sectorDigits;
-  return Array.isArray(writes) &&
-    writes.every((range) => typeof range === 'object' && range !== null && isRange(range))
-    ? undefined
-    : 'writes';
+  const isAll = <T>(list: unknown, is: (one: T) => boolean) =>
+    Array.isArray(list) && list.every((one) => typeof one === 'object' && one !== null && is(one));
+  const isOutside = ({ offset, length, sectors, before }: OutsideRange) =>
+    /^\d{1,20}$/.test(offset) &&
+    BigInt(offset) % BigInt(sectorBytes) === 0n &&
+    Number.isInteger(length) &&
+    length > 0 &&
+    length <= maxTransferBytes &&
+    length % sectorBytes === 0 &&
+    [sectors, before].every(
+      (digests) => isText(digests) && digests.length === (length / sectorBytes) * sectorDigits,
+    );
+  if (!isAll(writes, isRange)) return 'writes';
+  return isAll(outside, isOutside) ? undefined : 'outside';
+}
+
+/** How many of the sectors of a range behind the region hold neither what was there nor what the command was to write. */
+export function writtenOutsideSince({ sectors, before }: OutsideRange, found: Uint8Array): number {
+  let strange = 0;
+  for (let at = 0; at < found.length; at += sectorBytes) {
+    const digest = digestAt(found, at);
+    const place = (at / sectorBytes) * sectorDigits;
+    if (!sectors.startsWith(digest, place) && !before.startsWith(digest, place)) strange += 1;
+  }
+  return strange;
 }
 
 /**

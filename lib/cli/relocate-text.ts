@@ -1,0 +1,96 @@
+// Room: cli, pure part. A relocation for people: what lies where, what becomes of it, and what became of it.
+import type { InsideEntry, RelocationPlan } from '../recovery/relocate-plan.js';
+import type { CommitReport } from '../store/commit-report.js';
+import { nextSequenceBase } from '../store/election.js';
+import type { Report } from '../store/examine.js';
+import { copiesText, pick } from '../store/words.js';
+import { statusOfVerdict, verdictOf, verdictSentence } from './check-verdict.js';
+import { writtenCopies } from './commit-text.js';
+import { escapeText } from './escape.js';
+import { readBackLine } from './read-back.js';
+import { counted, indented, table } from './text.js';
+
+const shownEntries = 20;
+
+/** The plan; a refusal is told by who asks. */
+export function relocationLines(path: string, report: Report, plan: RelocationPlan): string[] {
+  const { inside, source } = plan;
+  const name = escapeText(path);
+  if (source === null) return [`${name}: cannot be relocated as it is`];
+  const of = `copy ${source.copy}, sequence ${source.slot.header.sequenceNumber}`;
+  if (inside.length === 0) {
+    return [`${name}: nothing to move: no remap has its data inside the metadata region (${of})`];
+  }
+  const moved = inside.filter(({ to }) => to !== null).length;
+  const one = pick(inside.length, 'remap has its', 'remaps have their');
+  return [
+    `${name}: ${inside.length} ${one} data inside the metadata region (${of})`,
+    ...indented([
+      ...entryTable(inside),
+      ...(inside.length > shownEntries
+        ? [`... and ${inside.length - shownEntries} more (--json lists them)`]
+        : []),
+      ...legend(inside),
+      ...(moved > 0
+        ? [
+            `${counted(moved, 'sector')} to move, and a commit as sequence ${nextSequenceBase(report.copies) + 1n}: ` +
+              `copies ${plan.order.map(({ copy }) => copy).join(', ')}, in this order`,
+          ]
+        : []),
+    ]),
+  ];
+}
+
+const entryTable = (inside: readonly InsideEntry[]): string[] =>
+  table(
+    [
+      { title: 'index', align: 'right' },
+      { title: 'original', align: 'right' },
+      { title: 'spare', align: 'right' },
+      { title: 'to', align: 'right' },
+      { title: 'holds' },
+      { title: 'because' },
+    ],
+    inside
+      .slice(0, shownEntries)
+      .map(({ index, entry, to, holds, why }) => [
+        `${index}`,
+        `${entry.originalSector}`,
+        `${entry.spareSector}`,
+        to === null ? '-' : `${to}`,
+        holds,
+        why,
+      ]),
+  );
+
+function legend(inside: readonly InsideEntry[]): string[] {
+  const some = (is: (one: InsideEntry) => boolean) => inside.some(is);
+  const stays = ({ to }: InsideEntry) => to === null;
+  return [
+    ...(some(({ part }) => part === 'slack')
+      ? ['behind a structure: no checksum tells whether the module has written over it']
+      : []),
+    ...(some(({ holds }) => holds === 'metadata')
+      ? ['metadata: the data is lost; `remap remove` gives such a remap up']
+      : []),
+    ...(some((one) => one.holds !== 'data' && stays(one))
+      ? ['-: stays where it is; --doubtful moves what is there all the same']
+      : []),
+  ];
+}
+
+/** What was moved and committed, and what the spare is worth now. */
+export function relocatedLines({ inside }: RelocationPlan, commit: CommitReport, after: Report): string[] {
+  const verdict = verdictOf(after);
+  const moved = inside.filter(({ to }) => to !== null).length;
+  return [
+    `moved ${counted(moved, 'sector')}, read back and compared`,
+    `committed ${copiesText(writtenCopies(commit))}: sequence ${commit.sequence}`,
+    ...(commit.degraded.length > 0 ? [`DEGRADED: ${copiesText(commit.degraded)} could not be written`] : []),
+    readBackLine(after, commit.sequence),
+    `${verdict.toUpperCase()}: ${verdictSentence(after, verdict)}`,
+  ];
+}
+
+/** Damage that is left. */
+export const statusAfter = (after: Report): number => statusOfVerdict(verdictOf(after));
