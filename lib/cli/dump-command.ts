@@ -28,7 +28,8 @@ export const dumpCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     return withTable(context, args, path, name, ({ report, shown }) => {
-      if (args.flags.has('json')) context.stdout.write(jsonText(toDumpJson(shown, path, report.geometry)));
+      if (args.flags.has('json'))
+        context.stdout.write(jsonText(toDumpJson(shown, path, report.geometry, report)));
       else print(context, dumpText(shown, path));
       return exitBits.clean;
     });

@@ -25,10 +25,13 @@ export const exported = ({ report }: ShownTable): ReportEntry[] =>
 /** The document dmremap.export/1 (docs/export.schema.json). */
 export function toExportJson(table: ShownTable, path: string) {
   const { copy, slot } = table.shown;
+  const { geometry, changedWhileRead, stillChanging } = table.report;
   return {
     schema: exportSchema,
     path,
-    geometry: table.report.geometry,
+    geometry,
+    changedWhileRead,
+    stillChanging,
     copy,
     sequence: `${slot.header.sequenceNumber}`,
     mainSectors: `${slot.header.mainDeviceSectors}`,

@@ -82,6 +82,8 @@ const exportFields = [
   'schema',
   'path',
   'geometry',
+  'changedWhileRead',
+  'stillChanging',
   'copy',
   'sequence',
   'mainSectors',

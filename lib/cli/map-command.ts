@@ -52,7 +52,8 @@ export const mapCommand: Command = {
 };
 
 /** The document dmremap.map/1 (docs/map.schema.json). */
-function toMapJson({ sizeBytes, geometry, now, shown }: Report, map: SpareMap, path: string) {
+function toMapJson(report: Report, map: SpareMap, path: string) {
+  const { sizeBytes, geometry, now, changedWhileRead, stillChanging, shown } = report;
   const areas = (found: readonly MapArea[]) =>
     found.map(({ first, count, entries }) => ({
       first: `${first}`,
@@ -67,6 +68,8 @@ function toMapJson({ sizeBytes, geometry, now, shown }: Report, map: SpareMap, p
     sizeBytes: `${sizeBytes}`,
     geometry,
     now: `${now}`,
+    changedWhileRead,
+    stillChanging,
     copy: shown?.copy ?? null,
     slots: map.slots.map(({ copy, first, count, state, data }) => ({
       copy,

@@ -14,6 +14,7 @@ import {
 import { wholeTextOf, withoutZeros } from '../format/text.js';
 import type { ValidSlot } from './copies.js';
 import { type EntryJson, toEntryJson } from './entry-json.js';
+import { quietReading, type Reading } from './steady.js';
 import { hex32 } from './words.js';
 
 export const dumpSchema = 'dmremap.dump/1';
@@ -29,6 +30,10 @@ export interface DumpJson {
   readonly schema: typeof dumpSchema;
   readonly path: string;
   readonly geometry: GeometryName;
+  /** Somebody wrote to the spare while it was read. */
+  readonly changedWhileRead: boolean;
+  /** The last two readings differed too. */
+  readonly stillChanging: boolean;
   /** Which of the five it was. */
   readonly copy: number;
   /** Every field of the header by its name in `Header`; `reserved` and `padding` only where they are not zero. */
@@ -60,11 +65,15 @@ function formOf(name: string, value: unknown): Form {
   return /Uuid$|Model$/.test(name) ? 'text' : 'hex';
 }
 
-/** The document of a copy. `path` is where it was read; it is passed on as it is. */
+/**
+ * The document of a copy. `path` is where it was read; it is passed on as it is.
+ * @param reading of the spare, by whoever has read it: a report is one.
+ */
 export function toDumpJson(
   { copy, slot }: ValidSlot,
   path: string,
   geometry: GeometryName = 'driver',
+  { changedWhileRead, stillChanging }: Reading = quietReading,
 ): DumpJson {
   const { expansionVersion, expansionSize, expansionData } = trailerLayout.read(
     viewOf(slot.bytes),
@@ -75,6 +84,8 @@ export function toDumpJson(
     schema: dumpSchema,
     path,
     geometry,
+    changedWhileRead,
+    stillChanging,
     copy,
     header: toHeaderJson(slot.header),
     entries: slot.entries.map(dumpEntry),

@@ -68,7 +68,18 @@ function parsed(reader: JsonReader, bytes: Uint8Array): unknown {
   return undefined;
 }
 
-const topFields = ['schema', 'path', 'geometry', 'copy', 'header', 'entries', 'ghosts', 'expansion'];
+const topFields = [
+  'schema',
+  'path',
+  'geometry',
+  'changedWhileRead',
+  'stillChanging',
+  'copy',
+  'header',
+  'entries',
+  'ghosts',
+  'expansion',
+];
 
 function readDump(reader: JsonReader, value: unknown, options: DumpOptions): DumpedCopy | null {
   const top = reader.object('', value, topFields);

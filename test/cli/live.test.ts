@@ -44,6 +44,9 @@ const endless = Array.from({ length: 99 }, (_, at) => writes([4], BigInt(at + 2)
 const commands = [
   ['examine'],
   ['check'],
+  ['map'],
+  ['dump'],
+  ['export', '--format=json'],
   ['remap', 'list'],
   ['remap', 'lookup'],
   ['backup'],
@@ -63,7 +66,7 @@ describe.each(commands.map((words) => [words.join(' '), words] as const))('%s', 
     const document = documentOf(ran.stdout);
     expect(document).toMatchObject({ changedWhileRead: true, stillChanging: false });
     //  What is told is the new table, of all copies.
-    expect(JSON.stringify(document)).not.toContain('"sequence":"1"');
+    expect(JSON.stringify(document)).not.toMatch(/"sequence(Number)?":"1"/);
   });
 
   test('ends with 4 where it changes each time, and does not read for ever', async () => {
