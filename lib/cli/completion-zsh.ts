@@ -1,5 +1,12 @@
 // Room: cli, pure part. The completion script of zsh: a function for compinit's $fpath that can be sourced too.
-import { type Completed, firstWords, generalFlags, type Place, summaryOf } from './completion.js';
+import {
+  type Completed,
+  firstWords,
+  generalFlags,
+  type OptionPlace,
+  type Place,
+  summaryOf,
+} from './completion.js';
 import { shellQuote } from './escape.js';
 
 export function zshCompletion(commands: readonly Completed[]): string {
@@ -52,11 +59,7 @@ ${members.map(({ words }) => `        ${words[1]}) _dmremap_${words.join('_')} ;
 
 function own({ words, options, operands, repeats }: Completed): string {
   const specs = [
-    ...options.map(({ flag, help, value }) =>
-      value === undefined
-        ? `${flag === '--help' ? '(- : *)' : ''}${flag}[${explained(help)}]`
-        : `${flag}=[${explained(help)}]:${titled(value)}:${action(value)}`,
-    ),
+    ...options.map(optionSpec),
     ...operands.map((place, at) => {
       const more = repeats && at === operands.length - 1;
       return `${more ? '*' : at + 1}:${titled(place)}:${action(place)}`;
@@ -68,6 +71,14 @@ _dmremap_${words.join('_')}() {
 ${specs.map((spec) => `    ${shellQuote(spec)}`).join(' \\\n')}
 }
 `;
+}
+
+function optionSpec({ flag, help, value, attached }: OptionPlace): string {
+  const says = `[${explained(help)}]`;
+  if (value !== undefined) return `${flag}=${says}:${titled(value)}:${action(value)}`;
+  //  Only behind the equals sign, and it need not be there.
+  if (attached !== undefined) return `${flag}=-${says}::${titled(attached)}:${action(attached)}`;
+  return `${flag === '--help' ? '(- : *)' : ''}${flag}${says}`;
 }
 
 //  A blank: nothing to offer, and no files either.

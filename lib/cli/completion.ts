@@ -12,8 +12,10 @@ export interface Place {
 export interface OptionPlace {
   readonly flag: string;
   readonly help: string;
-  /** Undefined for a flag. */
+  /** What takes the next word, or follows an equals sign. Undefined for a flag. */
   readonly value: Place | undefined;
+  /** A value that can be left out: it follows an equals sign, and takes no word of its own. */
+  readonly attached: Place | undefined;
 }
 
 export interface Completed {
@@ -44,10 +46,10 @@ export function completed({ name, summary, operands, options }: Command): Comple
       ...Object.entries(options).map(([option, { value, optional, help }]) => ({
         flag: `--${option}`,
         help,
-        //  A value that can be left out takes no word of its own.
         value: value === undefined || optional ? undefined : placeOf(value),
+        attached: value !== undefined && optional ? placeOf(value) : undefined,
       })),
-      { flag: '--help', help: 'print the help of this command', value: undefined },
+      { flag: '--help', help: 'print the help of this command', value: undefined, attached: undefined },
     ],
     operands: places.map((place) => placeOf(place.replace(/^\[(.*)\]/, '$1').replace(/\.\.\.$/, ''))),
     repeats: places.at(-1)?.endsWith('...') === true,

@@ -97,6 +97,10 @@ const rows: readonly [line: string, runs: string][] = [
   ['dmremap examine it', '<examine><it has: blanks>'],
   ['dmremap check --now 5 --all spa', '<check><--now><5><--all><spare.img>'],
   ['dmremap doctor spa', '<doctor><spare.img>'],
+  //  A value that can be left out.
+  ['dmremap examine --compare spa', '<examine><--compare><spare.img>'],
+  ['dmremap examine --compare=1,3 spa', '<examine><--compare=1,3><spare.img>'],
+  ['dmremap examine --compare=1,3 --expl', '<examine><--compare=1,3><--explain>'],
   ['dmremap examine -- spa', '<examine><--><spare.img>'],
   ['dmremap create --backup spa', '<create><--backup><spare.img>'],
   ['dmremap create --main disks/ma', '<create><--main><disks/main.img>'],
