@@ -8,12 +8,13 @@ import { examineDevice } from '../store/examine-device.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, UsageError } from './args.js';
-import { type Backup, backupChoice, planAndWrite } from './backup.js';
+import { type Backup, backupChoice, carryOut, planOf, type WriteJob } from './backup.js';
 import { type Command, copyIndexOption, jsonOption, print, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { choiceOption, timeoutOption, wholeNumber } from './numbers.js';
+import { allowedOther, askedByName, refuseTableOfOthers, tableYesOption } from './other-main.js';
 import { electsBoth, readBack, readBackLine } from './read-back.js';
 import { type Spare, withSpare } from './spare.js';
 import { sectorsText } from './text.js';
@@ -35,6 +36,8 @@ export const createCommand: Command = {
   about: [
     'Refuses a spare that holds metadata, a file system or a partition table, unless --force is given. Saves what is',
     'there before, and says how to undo it. The spare is held exclusively.',
+    'Where a table is there that belongs to another main device, or that holds remaps, --force is not enough: the name of',
+    'SPARE has to be typed. A terminal is asked for it, and --yes gives it; --timeout does not run meanwhile.',
   ],
   examples: [
     {
@@ -43,13 +46,14 @@ export const createCommand: Command = {
     },
     { command: 'dmremap create --main 131072 new.img', says: 'To try things out, on an image file:' },
     {
-      command: 'dmremap create --main main.img --force --backup before.img spare.img',
-      says: 'Again, over what is there, which goes into a file of your choice before:',
+      command: 'dmremap create --main main.img --force --yes spare.img spare.img',
+      says: 'Again, over the table that is there, of another main device or with remaps:',
     },
   ],
   options: {
     main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
     force: { help: 'overwrite metadata, or a file system, that is there already' },
+    ...tableYesOption,
     ...copyIndexOption,
     ...writeOptions,
     ...jsonOption,
@@ -59,12 +63,13 @@ export const createCommand: Command = {
     const copyIndex = choiceOption(args, 'copy-index', ['own', 'zero'], name);
     const saveTo = backupChoice(args, name);
     timeoutOption(args, name);
+    const allowOther = allowedOther(args, path, name);
     const mainSectors = await mainSize(context, args, path);
     return withSpare(context, args, path, name, async (spare) => {
       const { device, limits } = spare;
       const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
       refuseExisting(path, before, args.flags.has('force'));
-      const { result, backup } = await planAndWrite(context, spare, {
+      const job: WriteJob<Pick<Created, 'sequence' | 'mainSectors' | 'spareSectors'>> = {
         command: name,
         backup: saveTo,
         operate: async (target, now) => {
@@ -80,7 +85,13 @@ export const createCommand: Command = {
           await store.close();
           return { sequence, mainSectors: table.mainSectors, spareSectors: table.spareSectors };
         },
+      };
+      const plan = await askedByName(context, args, spare, async (isNamed) => {
+        const plan = await planOf(context, spare, job);
+        if (!allowOther && !isNamed) await refuseTableOfOthers(spare, plan);
+        return plan;
       });
+      const { result, backup } = await carryOut(context, spare, job, plan);
       const { report, status } = await readBack(context, spare);
       return status | tell(context, args, spare, { ...result, backup, report });
     });

@@ -2,17 +2,30 @@
 // an answer that fits one device only. On a terminal a person is asked for it; --json is for scripts, which nobody asks.
 import { basename } from 'node:path';
 import { DmremapError } from '../base/errors.js';
+import { RehearsalDevice } from '../device/rehearsal-device.js';
+import { rehearsalOf } from '../recovery/region.js';
+import type { Plan } from '../recovery/rehearse.js';
+import { otherMain, refuseOtherMain } from '../recovery/restore.js';
+import { validCopies } from '../store/copies.js';
+import type { Findings } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
 import { type Args, UsageError } from './args.js';
 import type { Context } from './context.js';
 import { escapeText } from './escape.js';
 import { ExplainedError, errorLine } from './failure.js';
 import type { Spare } from './spare.js';
+import { counted } from './text.js';
 
 export const yesOption = {
   yes: {
     value: 'NAME',
     help: 'the name of SPARE: write although it belongs to another main device, or holds other data',
   },
+} as const;
+
+/** For commands that refuse nothing else by it. */
+export const tableYesOption = {
+  yes: { value: 'NAME', help: 'the name of SPARE: write although a table of another main device is there' },
 } as const;
 
 /** Whether it is a refusal that the name of the spare lets pass. */
@@ -64,4 +77,52 @@ export async function askedByName<T>(
     if (typed !== undefined && isNameOf(path, typed)) return plan(true);
     throw new DmremapError(error.code, `${path}: its name was not typed`);
   }
+}
+
+/**
+ * For a new, empty table. Two disks of one model have the same size, and a new table names no main device but by its size:
+ * so remaps that it would end are those of another main as far as anybody can tell.
+ * @throws DmremapError ERR_OTHER_MAIN.
+ */
+export async function refuseTableOfOthers({ device, path }: Spare, plan: Plan<unknown>): Promise<void> {
+  const { before, after } = await aroundOf(device, plan);
+  refuseOtherMain(path, differencesOf(before, after));
+  const most = Math.max(0, ...validCopies(before.copies).map(({ slot }) => slot.header.activeRemaps));
+  if (most === 0) return;
+  const message = `${path}: it may belong to another main device: there ${most === 1 ? 'is' : 'are'} ${counted(most, 'remap')} in its table, and none in the new one`;
+  throw new DmremapError('ERR_OTHER_MAIN', message);
+}
+
+/**
+ * For a table that is put back over what somebody else has written.
+ * @param copies those that somebody else has written; what the others hold is known.
+ * @throws DmremapError ERR_OTHER_MAIN.
+ */
+export async function refusePuttingBackOver(
+  { device, path }: Spare,
+  plan: Plan<unknown>,
+  copies: readonly number[],
+): Promise<void> {
+  const { before, after } = await aroundOf(device, plan);
+  const written = { copies: before.copies.filter(({ copy }) => copies.includes(copy)) };
+  refuseOtherMain(path, differencesOf(written, after));
+}
+
+/** What is there, and what is there once the plan is carried out. */
+async function aroundOf({ info }: Spare['device'], { region, after, now }: Plan<unknown>) {
+  const look = (stage: RehearsalDevice) => examineDevice(stage, { geometry: 'driver', now });
+  return {
+    before: await look(rehearsalOf({ info }, region)),
+    after: await look(new RehearsalDevice(after, info)),
+  };
+}
+
+/** Clauses. Where there will be no table, each that is there is of another main. */
+function differencesOf(before: Pick<Findings, 'copies'>, { shown }: Findings): string[] {
+  if (shown !== null) return otherMain(before, shown.slot);
+  const mains = validCopies(before.copies).map(
+    ({ slot }) =>
+      `main has ${slot.header.mainDeviceSectors} sectors there, and what is put back has no table`,
+  );
+  return [...new Set(mains)];
 }

@@ -15,7 +15,7 @@ import { examineDevice } from '../store/examine-device.js';
 import { toExamineJson } from '../store/examine-json.js';
 import { copiesText, listOf } from '../store/words.js';
 import { type Args, notEmpty, UsageError } from './args.js';
-import { absolute, type Backup, backupChoice, carryOut } from './backup.js';
+import { absolute, type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
 import { statusOfVerdict, verdictOf, verdictSentence } from './check-verdict.js';
 import {
   type Command,
@@ -30,6 +30,7 @@ import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText } from './escape.js';
 import { ExplainedError } from './failure.js';
 import { timeoutOption } from './numbers.js';
+import { allowedOther, askedByName, refusePuttingBackOver, tableYesOption } from './other-main.js';
 import { type HeldSpare, type Spare, withSpare } from './spare.js';
 import { counted, utcOf } from './text.js';
 
@@ -59,7 +60,8 @@ export const undoCommand: Command = {
   about: [
     'FILE is what a write command has saved; it told its name. It is proven first, to the last byte. Without SPARE the',
     'spare is the one that FILE was saved from, where that is known to be the same device still; after a reboot it has to',
-    'be named. Where anything but that command has written to it since, nothing is put back without --force.',
+    'be named. Where anything but that command has written to it since, nothing is put back without --force;',
+    'and where that is metadata of another main device, not before the name of SPARE is typed, or given with --yes.',
     'What is there now is saved before, so an undo can be undone. At every moment a reader finds the table from before or',
     'the one that is put back; an undo that was interrupted, whatever interrupted it, goes on when it is run again.',
     'Everything is read again afterwards. The exit status is that of a check of what was put back.',
@@ -70,6 +72,7 @@ export const undoCommand: Command = {
   ],
   options: {
     force: { help: 'put it back although the spare was written to since, or is of another size' },
+    ...tableYesOption,
     ...preimageOption,
     buffered: writeOptions.buffered,
     timeout: writeOptions.timeout,
@@ -83,9 +86,10 @@ export const undoCommand: Command = {
     timeoutOption(args, name);
     const saved = readPreimage(context, file);
     const path = spareGiven ?? saved.preimage.device.path;
+    const allowOther = allowedOther(args, path, name);
     return withSpare(context, args, path, name, async (spare) => {
       refuseAnotherDevice(spare, saved, spareGiven !== undefined, args.flags.has('force'));
-      const undone = await undo(context, args, spare, saved);
+      const undone = await undo(context, args, spare, saved, allowOther);
       return tell(context, args, spare, saved, undone);
     });
   },
@@ -143,7 +147,22 @@ function refuseAnotherDevice(
   throw new ExplainedError('ERR_DEVICE_CHANGED', message, [`name the spare if you know it: ${words} SPARE`]);
 }
 
-async function undo(context: Context, args: Args, spare: HeldSpare, saved: Saved): Promise<Undone> {
+/** What is going to be done, and over what. */
+interface Outlook {
+  readonly job: WriteJob<Region>;
+  readonly plan: Plan<Region>;
+  readonly since: Undone['since'];
+  readonly outside: number;
+}
+
+/** Reads the spare and plans. What others have written of another main device is overwritten where `allowOther`. */
+async function outlookOf(
+  context: Context,
+  args: Args,
+  spare: Spare,
+  saved: Saved,
+  allowOther: boolean,
+): Promise<Outlook> {
   const { device, limits } = spare;
   const now = context.now();
   const found = await readRegion(device, limits);
@@ -156,9 +175,25 @@ async function undo(context: Context, args: Args, spare: HeldSpare, saved: Saved
   const job = { command: name, backup: backupChoice(args, name, 'preimage'), operate };
   context.progress?.begin('plan');
   const plan = await rehearse(device, found, now, operate);
+  if (!allowOther) await refusePuttingBackOver(spare, plan, [...since.keys()]);
+  return { job, plan, since, outside };
+}
+
+async function undo(
+  context: Context,
+  args: Args,
+  spare: HeldSpare,
+  saved: Saved,
+  allowOther: boolean,
+): Promise<Undone> {
+  const { device } = spare;
+  const outlook = await askedByName(context, args, spare, (isNamed) =>
+    outlookOf(context, args, spare, saved, allowOther || isNamed),
+  );
+  const { job, plan, since, outside } = outlook;
   //  What was read back is what is judged: after it nothing is left that an abort could end.
   const { result: region, backup } = await carryOut(context, spare, job, plan);
-  const after = await examineDevice(rehearsalOf(device, region), { geometry: 'driver', now });
+  const after = await examineDevice(rehearsalOf(device, region), { geometry: 'driver', now: plan.now });
   return { plan, since, outside, backup, after };
 }
 

@@ -93,7 +93,10 @@ const sameSlotOf = (a: Region, b: Region, at: number): boolean =>
   sameStructure(a.bytes.subarray(at, at + slotBytes), b.bytes.subarray(at, at + slotBytes));
 
 /** The region as a device of its own, for what is to be tried out on it. */
-export const rehearsalOf = (device: Device, { bytes, missing, behind }: Region): RehearsalDevice =>
+export const rehearsalOf = (
+  device: Pick<Device, 'info'>,
+  { bytes, missing, behind }: Region,
+): RehearsalDevice =>
   new RehearsalDevice(
     bytes,
     device.info,

@@ -125,11 +125,7 @@ export function admitRestore(
 }
 
 function refuseOthers(path: string, report: Report, source: ValidCopy): void {
-  const differences = otherMain(report, source);
-  if (differences.length > 0) {
-    const message = `${path}: it belongs to another main device: ${differences.join('; ')}`;
-    throw new DmremapError('ERR_OTHER_MAIN', message);
-  }
+  refuseOtherMain(path, otherMain(report, source));
   const strange = report.copies.find(isForeign)
     ? 'a layout that is not the kernel module’s'
     : strangerOn(report);
@@ -143,8 +139,15 @@ function strangerOn({ copies }: Findings): string | null {
   return signatureOf(slot.bytes);
 }
 
+/** @throws DmremapError ERR_OTHER_MAIN where there are any: `differences` are clauses. */
+export function refuseOtherMain(path: string, differences: readonly string[]): void {
+  if (differences.length === 0) return;
+  const message = `${path}: it belongs to another main device: ${differences.join('; ')}`;
+  throw new DmremapError('ERR_OTHER_MAIN', message);
+}
+
 /** What shows that the valid copies on a spare are of another pair of devices than a table: clauses. */
-export function otherMain({ copies }: Findings, { header }: ValidCopy): string[] {
+export function otherMain({ copies }: Pick<Findings, 'copies'>, { header }: ValidCopy): string[] {
   const differences = validCopies(copies).flatMap(({ slot }) => {
     const found = slot.header;
     const rows: readonly [what: string, here: string, there: string][] = [

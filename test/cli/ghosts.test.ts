@@ -146,7 +146,7 @@ test('in a new image; the spare is only read', async () => {
 });
 
 test('of a table that has none nothing is said, and nothing is to be done', async () => {
-  await spawned(folder, ['create', '--force', '--main=16384', '--no-backup', spare]);
+  await spawned(folder, ['create', '--force', '--main=16384', `--yes=${spare}`, '--no-backup', spare]);
   expect((await spawned(folder, ['check', spare])).stdout).not.toContain('ghost');
   const { status, stdout } = await spawned(folder, ['repair', '--ghosts', spare]);
   expect(status).toBe(0);

@@ -29,7 +29,7 @@ beforeEach(async () => {
 const at = (name: string) => join(folder, name);
 
 const commands: readonly (readonly [name: string, argv: readonly string[]])[] = [
-  ['create', ['create', '--force', '--main=16384']],
+  ['create', ['create', '--force', '--main=16384', '--yes=SPARE']],
   ['repair', ['repair', '--apply']],
   ['repair by a commit', ['repair', '--apply', '--use=copy=2']],
   ['handover', ['handover']],

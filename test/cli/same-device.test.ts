@@ -32,7 +32,7 @@ beforeEach(() => {
 
 /** Every command that writes, on a spare on which it has something to do. */
 const commands: readonly (readonly string[])[] = [
-  ['create', '--force', '--main=16384', 'SPARE'],
+  ['create', '--force', '--main=16384', '--yes=SPARE', 'SPARE'],
   ['repair', '--apply', 'SPARE'],
   ['handover', 'SPARE'],
   ['remap', 'add', 'SPARE', '5:6000'],

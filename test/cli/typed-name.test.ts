@@ -30,6 +30,7 @@ beforeEach(async () => {
 const commands: readonly (readonly [name: string, argv: () => string[], done: number])[] = [
   ['restore', () => ['restore', `--backup=${join(folder, 'backup')}`, spare], 0],
   ['repair', () => ['repair', '--apply', `--use=file=${join(folder, 'backup')}`, spare], 1],
+  ['create', () => ['create', '--force', '--main=16384', spare], 0],
 ];
 
 describe.each(commands)('%s', (_, argv, done) => {
@@ -108,6 +109,123 @@ describe.each(commands)('%s', (_, argv, done) => {
     expect(ran.status, ran.stderr).toBe(done);
     const [file = ''] = backupsIn(folder);
     expect(readFileSync(file).subarray(0, 655_360).equals(changed.subarray(0, 655_360))).toBe(true);
+  });
+});
+
+describe('create --force', () => {
+  const create = (main: number, ...more: string[]) =>
+    dmremap(folder, ['create', '--force', `--main=${main}`, ...more, spare]);
+
+  test('asks nobody over an empty table of the same main, nor where no copy can be used', async () => {
+    expect((await create(999)).status).toBe(0);
+    writeFileSync(spare, Buffer.alloc(2 ** 22, 0xa5));
+    expect((await create(16_384)).status).toBe(0);
+  });
+
+  test('asks over remaps, since another main may have the same size', async () => {
+    expect((await dmremap(folder, ['remap', 'add', '--no-backup', spare, '5', '6'])).status).toBe(0);
+    before = readFileSync(spare);
+    const refused = await create(999);
+    expect(refused).toMatchObject({ status: 8, stdout: '' });
+    expect(refused.stderr).toContain(
+      'it may belong to another main device: there are 2 remaps in its table, and none in the new one (ERR_OTHER_MAIN)\n  --yes=NAME,',
+    );
+    expect(readFileSync(spare).equals(before)).toBe(true);
+    expect((await create(999, '--yes=spare.img')).status).toBe(0);
+  });
+
+  test('asks where a single copy is of another main', async () => {
+    const mixed = Buffer.from(before);
+    mixed.set(goldenBytes('u_one').subarray(0, 131_072), 3 * 131_072);
+    writeFileSync(spare, mixed);
+    expect((await create(999)).stderr).toContain(
+      'main has 16384 sectors there, 999 in the table (ERR_OTHER_MAIN)',
+    );
+    expect(readFileSync(spare).equals(mixed)).toBe(true);
+  });
+
+  test('--yes does not stand for --force', async () => {
+    const refused = await dmremap(folder, ['create', '--main=16384', '--yes=spare.img', spare]);
+    expect(refused).toMatchObject({ status: 8, stderr: expect.stringContaining('(ERR_METADATA_EXISTS)') });
+  });
+});
+
+describe('undo --force', () => {
+  const saved = () => join(folder, 'saved');
+  const undo = (...more: string[]) => dmremap(folder, ['undo', '--force', ...more, saved(), spare]);
+  /** Of `main`, by somebody else: not through a command that the pre-image knows. */
+  const createdSince = async (main: number) => {
+    const ran = await dmremap(folder, [
+      'create',
+      '--force',
+      '--no-backup',
+      `--main=${main}`,
+      '--yes=spare.img',
+      spare,
+    ]);
+    expect(ran.status, ran.stderr).toBe(0);
+    return readFileSync(spare);
+  };
+  beforeEach(async () => {
+    const ran = await dmremap(folder, ['remap', 'add', `--backup=${saved()}`, spare, '5']);
+    expect(ran.status, ran.stderr).toBe(0);
+  });
+
+  test('over the table of another main wants the name', async () => {
+    const since = await createdSince(16_384);
+    const refused = await undo();
+    expect(refused).toMatchObject({ status: 8, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /main has 16384 sectors there, 999 in the table \(ERR_OTHER_MAIN\)\n {2}--yes=NAME/,
+    );
+    expect(readFileSync(spare).equals(since)).toBe(true);
+    expect(backupsIn(folder)).toEqual([]);
+    const asked = await dmremap(folder, ['undo', '--force', saved(), spare], {
+      ask: async () => 'spare.img',
+    });
+    expect(asked.status, asked.stderr).toBe(0);
+    expect(readFileSync(spare).equals(before)).toBe(true);
+  });
+
+  test('over a table of the same main does not', async () => {
+    await createdSince(999);
+    expect((await undo()).status).toBe(0);
+    expect(readFileSync(spare).equals(before)).toBe(true);
+  });
+
+  test('to what holds no table wants the name over any', async () => {
+    writeFileSync(spare, Buffer.alloc(2 ** 22));
+    const first = join(folder, 'first');
+    await dmremap(folder, ['create', '--main=999', `--backup=${first}`, spare]);
+    const since = await createdSince(16_384);
+    const refused = await dmremap(folder, ['undo', '--force', first, spare]);
+    expect(refused.stderr).toContain(
+      'main has 16384 sectors there, and what is put back has no table (ERR_OTHER_MAIN)',
+    );
+    expect(readFileSync(spare).equals(since)).toBe(true);
+    const named = await dmremap(folder, ['undo', '--force', '--yes=spare.img', first, spare]);
+    expect(named.status, named.stderr).toBe(4);
+    expect(readFileSync(spare).equals(Buffer.alloc(2 ** 22))).toBe(true);
+  });
+
+  test('to the other main that a create has replaced does not: what it wrote is known', async () => {
+    const create = [
+      'create',
+      '--force',
+      `--backup=${join(folder, 'other')}`,
+      '--main=16384',
+      '--yes=spare.img',
+    ];
+    const old = readFileSync(spare);
+    expect((await dmremap(folder, [...create, spare])).status).toBe(0);
+    const damaged = readFileSync(spare).fill(1, 300_000, 300_512);
+    writeFileSync(spare, damaged);
+    expect((await dmremap(folder, ['undo', '--force', join(folder, 'other'), spare])).status).toBe(0);
+    expect(readFileSync(spare).equals(old)).toBe(true);
+  });
+
+  test('--yes with another name is a usage error', async () => {
+    expect(await undo('--yes=sda')).toMatchObject({ status: 16, stdout: '' });
   });
 });
 

@@ -37,7 +37,7 @@ const bytesOf = () => readFileSync(spare).toString('latin1');
 /** Every command that writes, on a disk on which it has something to do. */
 const commands: readonly [command: string, disk: string, argv: readonly string[]][] = [
   ['create', '- - - - -', ['create', '--main=16384', 'SPARE']],
-  ['create', '7 7 7 7 7', ['create', '--force', '--main=16384', 'SPARE']],
+  ['create', '7 7 7 7 7', ['create', '--force', '--main=16384', '--yes=SPARE', 'SPARE']],
   ['repair', '7 x - 6 7', ['repair', '--apply', 'SPARE']],
   ['repair', '9 9 2r 2r 2r', ['repair', '--apply', '--use=copy=2', 'SPARE']],
   ['repair', '7 7 7 x x', ['repair', '--apply', '--use=file=OTHER', 'SPARE']],

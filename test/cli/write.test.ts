@@ -95,7 +95,7 @@ describe('create', () => {
     expect(stateOf(image)).toEqual(before);
     expect(backups()).toEqual([]);
 
-    const forced = await dmremap(folder, ['create', '--force', '--main=16384', image]);
+    const forced = await dmremap(folder, ['create', '--force', '--main=16384', `--yes=${image}`, image]);
     expect(forced.status).toBe(0);
     expect(stateOf(image).bytes).not.toBe(before.bytes);
     undo(forced.stderr, folder);
@@ -239,7 +239,14 @@ describe('the backup', () => {
     writeFileSync(path, goldenBytes('u_one'));
     const before = stateOf(path);
     const backup = join(folder, `${name}.backup`);
-    const forced = await dmremap(folder, ['create', '--force', '--main=16384', `--backup=${backup}`, path]);
+    const forced = await dmremap(folder, [
+      'create',
+      '--force',
+      '--main=16384',
+      `--yes=${path}`,
+      `--backup=${backup}`,
+      path,
+    ]);
     expect(forced.status).toBe(0);
     expect(forced.stderr).not.toContain('\u001b');
     undo(forced.stderr, folder);
@@ -258,7 +265,14 @@ describe('the backup', () => {
 
   test('a relative path is told as an absolute one', async () => {
     writeFileSync(join(folder, 'rel.img'), goldenBytes('u_one'));
-    const argv = ['create', '--force', '--main=9', '--backup=b.img', join(folder, 'rel.img')];
+    const argv = [
+      'create',
+      '--force',
+      '--main=9',
+      '--yes=rel.img',
+      '--backup=b.img',
+      join(folder, 'rel.img'),
+    ];
     const { stderr } = await dmremap(folder, argv);
     expect(stderr).toContain(`dmremap undo ${folder}/b.img\n`);
   });
@@ -269,7 +283,7 @@ describe('the backup', () => {
       return goldenFile(join(folder, name), 'u_one');
     });
     for (const image of [first, second]) {
-      const forced = await dmremap(folder, ['create', '--force', '--main=9', `${image}`]);
+      const forced = await dmremap(folder, ['create', '--force', '--main=9', '--yes=u_one.img', `${image}`]);
       expect(forced.status).toBe(0);
     }
     const stem = join(folder, 'state', 'dmremap', 'u_one.img-20251009T085320Z-seq2');
@@ -283,7 +297,14 @@ describe('the backup', () => {
   ])('to %s fails, and then nothing is written', async (_, file, errno) => {
     const image = goldenFile(folder, 'u_one');
     const before = stateOf(image);
-    const refused = await dmremap(folder, ['create', '--force', '--main=9', `--backup=${file()}`, image]);
+    const refused = await dmremap(folder, [
+      'create',
+      '--force',
+      '--main=9',
+      '--yes=u_one.img',
+      `--backup=${file()}`,
+      image,
+    ]);
     expect(refused).toMatchObject({ status: 8, stdout: '' });
     expect(refused.stderr).toContain(
       `the backup failed, so nothing is written: ${file === undefined ? '' : ''}`,
@@ -295,13 +316,17 @@ describe('the backup', () => {
   test('without a home, the usual place is nowhere: nothing is written', async () => {
     const image = goldenFile(folder, 'u_one');
     for (const env of [{}, { HOME: '' }, { XDG_STATE_HOME: 'relative' }]) {
-      const refused = await dmremap(folder, ['create', '--force', '--main=9', image], { env });
+      const refused = await dmremap(folder, ['create', '--force', '--main=9', '--yes=u_one.img', image], {
+        env,
+      });
       expect(refused).toMatchObject({
         status: 8,
         stderr: expect.stringContaining('neither XDG_STATE_HOME nor HOME'),
       });
     }
-    const kept = await dmremap(folder, ['create', '--force', '--main=9', image], { env: { HOME: folder } });
+    const kept = await dmremap(folder, ['create', '--force', '--main=9', '--yes=u_one.img', image], {
+      env: { HOME: folder },
+    });
     expect(kept.status).toBe(0);
     expect(readdirSync(join(folder, '.local', 'state', 'dmremap'))).toHaveLength(1);
   });
@@ -309,14 +334,28 @@ describe('the backup', () => {
   test('where no file can be made, it fails and nothing is written', async () => {
     const image = goldenFile(folder, 'u_one');
     const before = stateOf(image);
-    const refused = await dmremap(folder, ['create', '--force', '--main=9', '--backup=/proc/b.img', image]);
+    const refused = await dmremap(folder, [
+      'create',
+      '--force',
+      '--main=9',
+      '--yes=u_one.img',
+      '--backup=/proc/b.img',
+      image,
+    ]);
     expect(refused.status).toBe(8);
     expect(stateOf(image)).toEqual(before);
   });
 
   test('--no-backup saves nothing', async () => {
     const image = goldenFile(folder, 'u_one');
-    const forced = await dmremap(folder, ['create', '--force', '--no-backup', '--main=9', image]);
+    const forced = await dmremap(folder, [
+      'create',
+      '--force',
+      '--no-backup',
+      '--main=9',
+      '--yes=u_one.img',
+      image,
+    ]);
     expect(forced).toMatchObject({ status: 0, stderr: '' });
     expect(backups()).toEqual([]);
   });
@@ -328,7 +367,7 @@ test('a spare that somebody holds is busy for writers, and readers still read it
   await using _held = await openDevice(image, { mode: 'write' });
   for (const argv of [
     ['remap', 'add', image, '5'],
-    ['create', '--force', '--main=9', image],
+    ['create', '--force', '--main=9', '--yes=u_one.img', image],
     ['remap', 'remove', image, '1000'],
     ['repair', '--apply', image],
     ['handover', image],
