@@ -35,19 +35,25 @@ export function mapText(report: Report, map: SpareMap, path: string, options: Ma
   ];
 }
 
+/** The cells on one line, each run of one kind in its colour. */
+const painted = (cells: readonly string[], paint: MapTextOptions['paint']): string =>
+  cells.join('').replace(/[X!]+|=+|[-M]+|[1-9+]+/g, (run) => {
+    const [cell = ''] = run;
+    return paint(
+      'X!'.includes(cell) ? 'error' : cell === '=' ? 'good' : '-M'.includes(cell) ? 'info' : 'warning',
+      run,
+    );
+  });
+
 /** One row for each slot, 8 sectors a cell. */
 function slotRows(report: Report, { slots }: SpareMap, { paint }: MapTextOptions): string[] {
   const digits = Math.max(...slots.map(({ first }) => `${first}`.length));
   const rows = slots.map((slot) => {
     const copy = report.copies[slot.copy] as ReportCopy;
-    const tone = slot.state === 'valid' ? 'good' : isBlank(copy) ? 'info' : 'error';
-    const cells = slotCells(slot, isBlank(copy)).map((cell) => {
-      if (cell === 'X') return paint('error', cell);
-      return cell === '.' || cell === ' ' ? cell : paint(tone, cell);
-    });
+    const cells = painted(slotCells(slot, isBlank(copy)), paint);
     const by = electedBy(report, slot.copy);
     const says = [stateText(copy), ...(by === '' ? [] : [`elected by ${by}`])].join(', ');
-    return `${slot.copy}  ${`${slot.first}`.padStart(digits)}  ${cells.join('')}  ${says}`;
+    return `${slot.copy}  ${`${slot.first}`.padStart(digits)}  ${cells}  ${says}`;
   });
   return [
     'Copies, by the first sector of their slots (a cell is 8 sectors)',
@@ -166,11 +172,11 @@ function strip({ title, first, end, places, slots }: Strip, { paint, columns }: 
     return slots.some((slot) => slot.first < from + perCell && from < slot.first + slot.count);
   };
   const drawn = counts.map((count, cell) => {
-    if (bad.has(cell)) return paint('error', 'X');
-    if (count > 0) return paint('warning', count > 9 ? '+' : `${count}`);
-    return inSlot(cell) ? paint('info', 'M') : '.';
+    if (bad.has(cell)) return 'X';
+    if (count > 0) return count > 9 ? '+' : `${count}`;
+    return inSlot(cell) ? 'M' : '.';
   });
-  return [title, ...indented([drawn.join(''), ruler(first, end - 1n, perCell, cells)])];
+  return [title, ...indented([painted(drawn, paint), ruler(first, end - 1n, perCell, cells)])];
 }
 
 /** What the ends of a strip are and what a cell is, below it; the scale gives way where there is no room. */
