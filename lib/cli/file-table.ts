@@ -1,6 +1,7 @@
 // Room: cli. A table that comes from a file: a backup, a pre-image, or any image of a spare. What is sealed is proven first.
-import { readFileSync } from 'node:fs';
 import { DmremapError } from '../base/errors.js';
+import { type Device, maxTransferBytes } from '../device/device.js';
+import { MemoryDevice } from '../device/memory-device.js';
 import { unsealImage } from '../format/sealed-image.js';
 import type { ValidSlot } from '../store/copies.js';
 import { examineDevice } from '../store/examine-device.js';
@@ -15,8 +16,10 @@ export async function tableInFile(context: Context, file: string, copy?: number)
   const { signal } = context;
   const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', signal });
   try {
-    if ((await readSeal(device, { signal })) !== null) prove(file, path);
-    const report = await examineDevice(device, { geometry: 'driver', now: context.now(), copy, signal });
+    const sealed = (await readSeal(device, { signal })) !== null;
+    //  What is examined is what was proven, whatever happens to the file.
+    const source = sealed ? await proven(device, file, signal) : device;
+    const report = await examineDevice(source, { geometry: 'driver', now: context.now(), copy, signal });
     if (copy === undefined && report.ambiguities.length > 0) throw ambiguousError(report, `${file}: `);
     if (report.shown === null) {
       throw new DmremapError('ERR_NO_METADATA', `${file}: no copy in it can be used`);
@@ -27,9 +30,14 @@ export async function tableInFile(context: Context, file: string, copy?: number)
   }
 }
 
-function prove(file: string, path: string): void {
+async function proven(device: Device, file: string, signal: AbortSignal): Promise<MemoryDevice> {
+  const image = new Uint8Array(Number(device.info.sizeBytes));
+  for (let at = 0; at < image.length; at += maxTransferBytes) {
+    const length = Math.min(maxTransferBytes, image.length - at);
+    image.set(await device.read(BigInt(at), length, { signal }), at);
+  }
   try {
-    unsealImage(readFileSync(path));
+    return new MemoryDevice(unsealImage(image).region);
   } catch (error) {
     if (!(error instanceof DmremapError)) throw error;
     throw new DmremapError(error.code, `${file}: ${error.message}`, { cause: error });
