@@ -9,6 +9,7 @@ import { examineImage } from '../support/disk.js';
 import { dataOf, type Remap, spareWithData } from '../support/inside.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
 import { backupsIn, documentOf, spawned, stateOf } from './harness.js';
+import { killedAtEachWrite } from './killed.js';
 
 const scratch = scratchFolder();
 const regionBytes = 655_360;
@@ -228,6 +229,25 @@ describe('--apply', () => {
     const refused = await spawned(folder, ['undo', path, spare]);
     expect(refused).toMatchObject({ status: 16, stdout: '' });
     expect(refused.stderr).toContain('its document is wrong at outside (ERR_IMAGE_INVALID)');
+  });
+});
+
+describe('kill -9 at every write', () => {
+  test('leaves the data where the table says; the same again goes on, and undo gives the region back', async () => {
+    write();
+    const before = readFileSync(spare);
+    const argv = ['relocate', '--apply', spare];
+    for await (const { state } of killedAtEachWrite({ folder, spare }, argv, write)) {
+      expect(whole()).toEqual(all);
+      const middle = readFileSync(spare);
+      expect([0, 1]).toContain((await spawned(folder, [...argv, '--no-backup'])).status);
+      expect(whole()).toEqual(all);
+      writeFileSync(spare, middle);
+      const [file = ''] = backupsIn(folder, state);
+      expect((await spawned(folder, ['undo', file])).status).toBe(4);
+      const undone = readFileSync(spare);
+      expect(undone.subarray(0, regionBytes).equals(before.subarray(0, regionBytes))).toBe(true);
+    }
   });
 });
 

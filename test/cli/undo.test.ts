@@ -1,5 +1,4 @@
 // `dmremap undo`, and what every write command saves before it writes.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -13,7 +12,8 @@ import { blankSlot, drawnNow } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
 import { SpyDevice } from '../support/spy-device.js';
-import { backupsIn, dmremap, documentOf, ended, spawned, start, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
+import { killedAtEachWrite } from './killed.js';
 
 const scratch = scratchFolder();
 let folder = '';
@@ -119,34 +119,6 @@ function provenPreimage(file: string): Preimage {
   return preimage;
 }
 
-const diesFile = new URL('dies-at-write.mjs', import.meta.url).href;
-
-/** Runs a command again and again, killed after 0, 1, 2, ... groups of writes, until it comes to its end. */
-async function* killedAtEachWrite(argv: readonly string[], prepare: () => void) {
-  for (let groups = 0; ; groups++) {
-    prepare();
-    const state = join(folder, `state-${groups}`);
-    const ran = await ended(
-      start(folder, argv, {
-        env: {
-          PATH: process.env.PATH,
-          XDG_STATE_HOME: state,
-          DIES_AFTER: `${groups}`,
-          NODE_OPTIONS: `--import ${diesFile}`,
-        },
-      }),
-    );
-    if (ran.signal !== 'SIGKILL') {
-      expect([0, 1, 4]).toContain(ran.status);
-      expect(groups).toBeGreaterThan(2);
-      return;
-    }
-    //  The kernel takes its ring apart in its own time, and keeps the lock until then: flock(1) waits for it.
-    execFileSync('flock', [spare, 'true']);
-    yield { groups, state };
-  }
-}
-
 describe('kill -9 at every write', () => {
   test.each(['repair', 'restore'])('of %s, and the undo gives back every byte', async (command) => {
     draw('7 x - 6 7');
@@ -154,7 +126,9 @@ describe('kill -9 at every write', () => {
       command === 'repair' ? ['repair', '--apply', 'SPARE'] : ['restore', '--backup=OTHER', 'SPARE'],
     );
     const before = readFileSync(spare);
-    for await (const { groups, state } of killedAtEachWrite(argv, () => writeFileSync(spare, before))) {
+    for await (const { groups, state } of killedAtEachWrite({ folder, spare }, argv, () =>
+      writeFileSync(spare, before),
+    )) {
       if (groups > 0) expect(readFileSync(spare).equals(before)).toBe(false);
       const [file = ''] = backupsIn(folder, state);
       expect([0, 4]).toContain((await dmremap(folder, ['undo', file])).status);
@@ -169,7 +143,9 @@ describe('kill -9 at every write', () => {
     const repaired = readFileSync(spare);
     const [file = ''] = backupsIn(folder);
     const argv = ['undo', file];
-    for await (const { state } of killedAtEachWrite(argv, () => writeFileSync(spare, repaired))) {
+    for await (const { state } of killedAtEachWrite({ folder, spare }, argv, () =>
+      writeFileSync(spare, repaired),
+    )) {
       const middle = readFileSync(spare);
       await dmremap(folder, argv);
       expect(readFileSync(spare).equals(before)).toBe(true);
