@@ -38,7 +38,8 @@ const waysOn: Partial<Record<ErrorCode, string>> = {
   ERR_METADATA_EXISTS: '--force replaces it',
   ERR_DATA_PRESENT: '--force overwrites it',
   ERR_SINGLE_COPY: '--allow-single-copy writes all the same',
-  ERR_DATA_IN_METADATA: '--allow-data-in-metadata writes all the same, and may destroy that data',
+  ERR_DATA_IN_METADATA:
+    '`dmremap relocate` moves it out; --allow-data-in-metadata writes all the same, and may destroy it',
   ERR_DIRECT_UNSUPPORTED: '--buffered goes on without it',
 };
 

@@ -144,7 +144,7 @@ function notes({ ours, shown }: CopyLintInput): CopyLint[] {
   if (shown !== null && ghosts > 0) {
     const message =
       `Copy ${shown.copy} holds ${ghosts} ${pick(ghosts, 'entry', 'entries')} of an earlier table behind its ` +
-      `${shown.slot.header.activeRemaps} active ones; they can be recovered.`;
+      `${shown.slot.header.activeRemaps} active ones.`;
     lints.push(copyLint('ghosts', [shown.copy], message));
   }
   if (ours !== null && ours.slot.header.sequenceNumber > 1n) {

@@ -250,7 +250,7 @@ describe('a refusal', () => {
     const applied = await onGolden(name, '--apply', ...options);
     expect(applied).toMatchObject({ status: 8, stdout: '' });
     expect(applied.stderr).toContain(
-      '(ERR_DATA_IN_METADATA)\n  --allow-data-in-metadata writes all the same, and may destroy that data\n  nothing was written\n',
+      '(ERR_DATA_IN_METADATA)\n  `dmremap relocate` moves it out; --allow-data-in-metadata writes all the same, and may destroy it\n  nothing was written\n',
     );
     expect(stateOf(path)).toEqual(before);
     expect(backupsIn(folder)).toEqual([]);

@@ -197,7 +197,7 @@ describe('remap add', () => {
     const refused = await dmremap(folder, ['remap', 'add', image, '5'], { now });
     expect(refused).toMatchObject({ status: 8, stdout: '' });
     expect(refused.stderr).toContain(
-      '(ERR_DATA_IN_METADATA)\n  --allow-data-in-metadata writes all the same',
+      '(ERR_DATA_IN_METADATA)\n  `dmremap relocate` moves it out; --allow-data-in-metadata writes all the same',
     );
     expect(stateOf(image).bytes).toBe(before.bytes);
     expect(backups()).toEqual([]);
