@@ -20,7 +20,7 @@ it('the quickstart does the main job, and each step ends as it should', () => {
   expect(stdout).toContain(", byte for byte: as it was before 'repair'");
   expect(stdout).toContain('as it was said');
   expect(stdout.slice(stdout.lastIndexOf('$ dmremap check'))).toMatch(
-    /^\$ dmremap check spare\.img\nspare\.img: CLEAN: .*sequence 1\)\n {2}module: .*\n\[exit status 0\]\n/,
+    /^\$ dmremap check spare\.img\nspare\.img: CLEAN: .*sequence 1\)\n {2}if activated now: {2}the module KEEPS it: .*\n\[exit status 0\]\n/,
   );
   expect(readdirSync(folder)).toEqual([expect.stringMatching(/^dmremap-quickstart-/)]);
 });

@@ -1,21 +1,17 @@
 // Room: cli. `dmremap check`: is anything wrong with this spare? The verdict first, and in the exit status.
 import type { Report } from '../store/examine.js';
 import { toExamineJson } from '../store/examine-json.js';
+import { adviceLines } from './advice.js';
 import { exactOperands } from './args.js';
-import {
-  type CheckVerdict,
-  recommendations,
-  statusOfVerdict,
-  verdictOf,
-  verdictSentence,
-} from './check-verdict.js';
+import { recommendations } from './check-advice.js';
+import { statusOfVerdict, verdictOf, verdictSentence } from './check-verdict.js';
 import { type Command, print, readOptions } from './command.js';
-import { activationText } from './election-text.js';
+import { activationText, activationTone } from './election-text.js';
 import { escapeText, jsonText } from './escape.js';
 import { readReport } from './examine-command.js';
 import { exitBits } from './exit-status.js';
 import { lintCounts, lintLines } from './lint-text.js';
-import { indented, painter, type Tone } from './text.js';
+import { folded, indented, painter, type Tone, widthOf } from './text.js';
 
 const name = 'check';
 
@@ -41,24 +37,35 @@ export function toCheckJson(report: Report, path: string) {
   };
 }
 
-function checkText(
-  report: Report,
-  path: string,
-  verdict: CheckVerdict,
-  paint: (tone: Tone, text: string) => string,
-  all: boolean,
-): string[] {
+interface Shown {
+  readonly paint: (tone: Tone, text: string) => string;
+  readonly all: boolean;
+  /** Of a line, in columns. */
+  readonly width: number;
+}
+
+/** The verdict, what the module would do, the reasons, what to do. */
+function checkText(report: Report, path: string, { paint, all, width }: Shown): string[] {
+  const verdict = verdictOf(report);
   const counts = lintCounts(report.lints);
   const word = paint(verdict === 'clean' ? 'good' : 'error', verdict.toUpperCase());
+  const marked = (activation: string) => paint(activationTone(report.activation.verdict), activation);
   const advice = recommendations(report, path);
+  const now = 'if activated now:  ';
   return [
-    `${escapeText(path)}: ${word}: ${verdictSentence(report, verdict)}${counts && ` [${counts}]`}`,
-    ...indented([
-      `module: ${activationText(report)} (${report.activation.verdict})`,
-      ...report.activation.reasons.map((reason) => `        ${reason}`),
-      ...lintLines(report.lints, paint, all),
-      ...(advice.length > 0 ? ['recommended:', ...indented(advice)] : []),
-    ]),
+    ...folded(
+      [
+        `${escapeText(path)}: ${word}: ${verdictSentence(report, verdict)}${counts && ` [${counts}]`}`,
+        ...indented([
+          `${now}${activationText(report, marked)}`,
+          ...report.activation.reasons.map((reason) => `${' '.repeat(now.length)}${reason}`),
+          ...lintLines(report.lints, paint, all),
+        ]),
+      ],
+      width,
+    ),
+    ...(advice.length > 0 ? ['  recommended:'] : []),
+    ...indented(indented(advice.flatMap((one) => adviceLines(one, width - 4)))),
   ];
 }
 
@@ -69,7 +76,7 @@ export const checkCommand: Command = {
   about: [
     'Exits with 0 where nothing is wrong (warnings alone do not count), 4 where damage or ambiguity is left:',
     'a finding of severity error, elections that disagree, a spare that the kernel module would not keep,',
-    'an empty file or one in which no copy fits. Opens PATH for reading only. Where a repair or a handover is due, it',
+    'an empty file or one in which no copy fits. Opens PATH for reading only. Where something is to be done, it',
     'names the command to type.',
   ],
   examples: [
@@ -83,9 +90,9 @@ export const checkCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     const { report, status } = await readReport(context, args, path, name);
-    const verdict = verdictOf(report);
+    const shown = { paint: painter(context), all: args.flags.has('all'), width: widthOf(context) };
     if (args.flags.has('json')) context.stdout.write(jsonText(toCheckJson(report, path)));
-    else print(context, checkText(report, path, verdict, painter(context), args.flags.has('all')));
-    return status | statusOfVerdict(verdict);
+    else print(context, checkText(report, path, shown));
+    return status | statusOfVerdict(verdictOf(report));
   },
 };

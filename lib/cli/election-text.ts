@@ -1,8 +1,10 @@
 // Room: cli, pure part. Which copy wins, why, and who is out for what: the sentences behind an election.
 import { assertNever } from '../base/units.js';
+import type { ActivationVerdict } from '../store/activation.js';
 import { isValid, numbersOf, validCopies } from '../store/copies.js';
 import type { Ambiguity, Report, ReportCopy } from '../store/examine.js';
 import { clausesFor, copiesText, damageText, driverRuleText, listOf, pick } from '../store/words.js';
+import type { Tone } from './text.js';
 
 /** The lines under "Who wins": what they are about, and the clause. */
 export function electionLines(report: Report): [about: string, clause: string][] {
@@ -99,24 +101,39 @@ function ambiguityClause(ambiguity: Ambiguity): string {
   }
 }
 
-/** What the kernel module would do to the spare now, in one sentence. */
-export function activationText({ activation: { verdict }, elections: { ours } }: Report): string {
+/** What the kernel module would do to the spare now, in one clause. `marked` gets the word of the verdict that is in it. */
+export function activationText(report: Report, marked = (word: string): string => word): string {
+  const { activation, elections, geometry } = report;
+  const word = marked(activation.verdict.toUpperCase());
+  if (geometry === 'driver')
+    return `the module ${activationClause(activation.verdict, word, elections.ours)}`;
+  const clause = activationClause(activation.verdict, word, null);
+  return `the module, which looks at the driver's places only, ${clause}`;
+}
+
+function activationClause(
+  verdict: ActivationVerdict,
+  word: string,
+  ours: Report['elections']['ours'],
+): string {
   switch (verdict) {
     case 'keeps':
-      return ours === null
-        ? 'it restores a table'
-        : `it restores the table that we elect, of copy ${ours.copy}`;
+      return `${word} it: it restores ${ours === null ? 'a table' : `the table that we elect, of copy ${ours.copy}`}`;
     case 'stale':
-      return 'it restores ANOTHER TABLE than the one that we elect';
+      return `restores a ${word} table, not the one that we elect`;
     case 'foreign':
-      return 'it OVERWRITES a layout that is not its own with an empty table';
+      return `WIPES it: it overwrites a ${word} layout with an empty table`;
     case 'wipes':
-      return 'it OVERWRITES what is there with an empty table';
+      return `${word} it: it overwrites what is there with an empty table`;
     case 'empty':
-      return 'it creates an empty table';
+      return `takes it for ${word}, and writes an empty table`;
     case 'none':
-      return 'it finds no room for a copy';
+      return `keeps ${word}: there is no room for a copy`;
     default:
       return assertNever(verdict);
   }
 }
+
+/** How grave it is. */
+export const activationTone = (verdict: ActivationVerdict): Tone =>
+  verdict === 'keeps' ? 'good' : verdict === 'empty' ? 'warning' : 'error';

@@ -3,7 +3,7 @@ import { assertNever } from '../base/units.js';
 import { textOf } from '../format/text.js';
 import type { Report, ReportCopy, ReportEntry } from '../store/examine.js';
 import { sentence } from '../store/words.js';
-import { activationText, ambiguityClauses, electionLines } from './election-text.js';
+import { activationText, activationTone, ambiguityClauses, electionLines } from './election-text.js';
 import { escapeText } from './escape.js';
 import { lintLines } from './lint-text.js';
 import {
@@ -117,11 +117,10 @@ function winners(report: Report): string[] {
 
 function activation(report: Report, { paint }: ExamineTextOptions): string[] {
   const { verdict, reasons } = report.activation;
-  const word = paint(verdict === 'keeps' ? 'good' : verdict === 'empty' ? 'warning' : 'error', verdict);
-  const where = report.geometry === 'driver' ? '' : " (the module looks at the driver's places only)";
+  const word = paint(activationTone(verdict), verdict);
   return [
     `If the kernel module takes this spare now: ${word}`,
-    ...indented([sentence(`${activationText(report)}${where}`), ...reasons]),
+    ...indented([sentence(activationText(report)), ...reasons]),
     '',
   ];
 }

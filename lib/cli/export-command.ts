@@ -172,9 +172,7 @@ function notesOnLoad({ report, shown }: ShownTable, path: string, args: Args): s
     notes.push(`${path} is no block device, and the module takes no other: --spare names it`);
   }
   if (verdict !== 'keeps') {
-    notes.push(
-      `if the module takes this spare now, ${activationText(report)}: ${commandLine('check', path)}`,
-    );
+    notes.push(`if activated now, ${activationText(report)}; what to do: ${commandLine('check', path)}`);
   } else if (shown.slot.header.sequenceNumber > 1n) {
     notes.push(`before the module takes it: ${commandLine('handover', path)}`);
   }

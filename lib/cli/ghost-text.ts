@@ -4,6 +4,7 @@ import type { RepairPlan } from '../recovery/repair-plan.js';
 import { toEntryJson } from '../store/entry-json.js';
 import type { Findings } from '../store/examine.js';
 import { pick } from '../store/words.js';
+import type { Advice } from './advice.js';
 import { commandLine } from './escape.js';
 import { counted, flagsText, indented, table, utcOfNanoseconds } from './text.js';
 
@@ -60,8 +61,8 @@ function overwritten(ghosts: readonly JudgedGhost[], entries: number): string[] 
   return [`${lost.length} ${may} overwritten by the table, and saved before`];
 }
 
-/** That there are ghosts, and the command that shows them. None where there are none, or all are in the table again. */
-export function ghostHints(report: Findings, path: string): string[] {
+/** That there are ghosts, and the commands that show them. None where there are none, or all are in the table again. */
+export function ghostHints(report: Findings, path: string): Advice[] {
   const { shown } = report;
   if (shown === null) return [];
   const count = lostGhosts(shown).length;
@@ -70,12 +71,15 @@ export function ghostHints(report: Findings, path: string): string[] {
     ...(count === 0
       ? []
       : [
-          `${counted(count, 'ghost')}, ${pick(count, 'an entry', 'entries')} of ${emptied}: \`${commandLine('repair --ghosts', path)}\``,
+          {
+            says: `${counted(count, 'ghost')}, ${pick(count, 'an entry', 'entries')} of ${emptied}`,
+            commands: [commandLine('repair --ghosts', path)],
+          },
         ]),
-    ...ghostsElsewhere(report).map(({ copy, count: more }) => {
-      const words = commandLine(`repair --use copy=${copy} --ghosts`, path);
-      return `copy ${copy} has ${counted(more, 'ghost')} that copy ${shown.copy} has not: \`${words}\``;
-    }),
+    ...ghostsElsewhere(report).map(({ copy, count: more }) => ({
+      says: `copy ${copy} has ${counted(more, 'ghost')} that copy ${shown.copy} has not`,
+      commands: [commandLine(`repair --use copy=${copy} --ghosts`, path)],
+    })),
   ];
 }
 

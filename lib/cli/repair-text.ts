@@ -5,6 +5,7 @@ import type { CommitReport } from '../store/commit-report.js';
 import { nextSequenceBase } from '../store/election.js';
 import type { Report } from '../store/examine.js';
 import { copiesText } from '../store/words.js';
+import { adviceLines } from './advice.js';
 import { writtenCopies } from './commit-text.js';
 import { escapeMessage, escapeText } from './escape.js';
 import { explanation } from './failure.js';
@@ -29,7 +30,9 @@ export function planLines(path: string, outlook: RepairOutlook): string[] {
         : []),
       ...(left.length > 0 ? [rewriteText(report)] : []),
       ...ghostLines(report, plan),
-      ...(plan.ghosts === null && file === null ? ghostHints(report, path) : []),
+      ...(plan.ghosts === null && file === null
+        ? ghostHints(report, path).flatMap((hint) => adviceLines(hint))
+        : []),
     ]),
     ...(refusal === null ? [] : refusalLines(refusal)),
   ];

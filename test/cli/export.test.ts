@@ -186,7 +186,7 @@ describe('what the module will make of it is said on stderr', () => {
     const { status, stderr } = await exportTo('dmsetup', '--main=/dev/sda');
     expect(status).toBe(0);
     expect(stderr).toContain(
-      `if the module takes this spare now, it OVERWRITES what is there with an empty table: dmremap check ${spare}\n`,
+      `if activated now, the module WIPES it: it overwrites what is there with an empty table; what to do: dmremap check ${spare}\n`,
     );
     expect(stderr).toContain('is no block device, and the module takes no other: --spare names it\n');
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import { blankSlot, drawnNow } from '../support/disk.js';
+import { blankSlot, drawnNow, drawSlot } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { scratchFolder } from '../support/scratch.js';
 import { SpyDevice } from '../support/spy-device.js';
@@ -29,6 +29,23 @@ function drawnFile(disk: string): string {
   writeFileSync(path, drawnBytes(disk));
   return path;
 }
+
+test('check of one that was interrupted says to run it again; after that nothing is in doubt', async () => {
+  const remaps = [[7n, 3000n]] as const;
+  const done = drawSlot({ sequence: 1n, remaps });
+  const before = drawSlot({ sequence: 7n, timestamp: drawnNow - 100n, remaps });
+  const path = join(folder, 'spare.img');
+  writeFileSync(
+    path,
+    Buffer.concat([done, before, before, before, before, new Uint8Array(4 * 2 ** 20 - 655_360)]),
+  );
+  const { status, stdout } = await dmremap(folder, ['check', path]);
+  expect(status).toBe(4);
+  expect(stdout).toContain(`run it again:\n        dmremap handover ${path}\n`);
+  expect(stdout.match(/dmremap handover/g)).toHaveLength(1);
+  expect((await dmremap(folder, ['handover', path])).status).toBe(0);
+  expect((await dmremap(folder, ['check', path])).status).toBe(0);
+});
 
 test('rewrites every copy with sequence 1; check has no note left; the second run writes nothing', async () => {
   const path = drawnFile('7 x - 6 7');

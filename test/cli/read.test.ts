@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { drawnNow } from '../support/disk.js';
-import { goldenImages } from '../support/golden.js';
+import { goldenBytes, goldenImages } from '../support/golden.js';
 import { random } from '../support/random.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, documentOf, goldenFile, spawned, stateOf } from './harness.js';
@@ -138,10 +138,10 @@ describe('check judges', () => {
   test('it recommends handing over where the sequence is above 1, and names the damaged copies', async () => {
     const { stdout } = await dmremap(folder, ['check', '--now=1760000000', goldenFile(folder, 'u_corrupt1')]);
     expect(stdout).toContain(
-      `Repair: copy 0 should hold the elected table; the module never repairs a copy: \`dmremap repair ${folder}/u_corrupt1.img\`.`,
+      `Repair: copy 0 should hold the elected table; the module never repairs a copy:\n        dmremap repair ${folder}/u_corrupt1.img\n`,
     );
     expect(stdout).toContain(
-      `Handover: the module starts again at sequence 2, the elected table has 2: \`dmremap handover ${folder}/u_corrupt1.img\`.`,
+      `Handover: the module starts again at sequence 2, the elected table has 2:\n        dmremap handover ${folder}/u_corrupt1.img\n`,
     );
   });
 
@@ -149,7 +149,7 @@ describe('check judges', () => {
     const path = goldenFile(folder, 'u_future');
     const { stdout } = await dmremap(folder, ['check', '--now=1750000000', path]);
     expect(stdout).toContain('activated now, the spare is not kept');
-    const date = /`date -u -s '([^']*)'`/.exec(stdout)?.[1] ?? '';
+    const date = /^ +date -u -s '([^']*)'$/m.exec(stdout)?.[1] ?? '';
     const seconds = execFileSync('date', ['-u', '-d', date, '+%s'], { encoding: 'utf8' }).trim();
     expect(seconds).toBe('1760086401'); //  The newest copy.
     const then = await dmremap(folder, ['check', '--json', `--now=${seconds}`, path]);
@@ -165,18 +165,39 @@ describe('check judges', () => {
       goldenFile(folder, 'u_seqregress'),
     ]);
     expect(stdout).not.toContain('Repair:');
-    expect(stdout).toContain('choose: a newer one may not be elected');
-    expect(stdout).toContain(`\`dmremap repair --use copy=N ${folder}/u_seqregress.img\``);
+    expect(stdout).toContain('choose: a newer table may not be the elected one:');
+    //  Copies 0 and 1 hold one table, 2 to 4 the other.
+    const offered = [...stdout.matchAll(/^ +dmremap repair --use copy=(\d) (.*)$/gm)];
+    expect(offered.map(([, copy, path]) => [copy, path])).toEqual([
+      ['0', `${folder}/u_seqregress.img`],
+      ['2', `${folder}/u_seqregress.img`],
+    ]);
     expect(stdout).not.toContain('dmremap handover');
   });
 
   test('the commands that it names can be typed as they are', async () => {
     const path = join(folder, "it's a 'spare'.img");
     writeFileSync(path, stateOf(goldenFile(folder, 'u_corrupt1')).bytes, 'latin1');
-    const { stdout } = await dmremap(folder, ['check', path]);
-    const command = /`(dmremap repair .*)`/.exec(stdout)?.[1] ?? '';
+    //  However narrow the terminal: a command is never folded.
+    const { stdout } = await dmremap(folder, ['check', path], { env: { COLUMNS: '40' } });
+    const command = /^ +(dmremap repair .*)$/m.exec(stdout)?.[1] ?? '';
     const words = execFileSync('bash', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' });
     expect(words).toBe(`dmremap\nrepair\n${path}\n`);
+  });
+
+  test('it recommends to create only where there is nothing, at neither of the places', async () => {
+    const create = async (bytes: Uint8Array, ...options: string[]) => {
+      const { stdout } = await dmremap(folder, ['check', ...options, file('to-create', bytes)]);
+      return /^ +dmremap create --main MAIN /m.test(stdout);
+    };
+    const blank = new Uint8Array(8 * 2 ** 20);
+    expect(await create(blank)).toBe(true);
+    const spare = Uint8Array.from(blank);
+    spare.set(goldenBytes('u_one'));
+    expect(await create(spare, '--geometry=documented')).toBe(false);
+    const documented = Uint8Array.from(blank);
+    documented.set(goldenBytes('u_one').subarray(0, 131_072), 1_048_576);
+    expect(await create(documented, '--geometry=driver')).toBe(false);
   });
 
   test('at the documented places, where nothing is repaired, it names no command', async () => {

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { recommendations } from '../../lib/cli/check-verdict.js';
+import { adviceLines } from '../../lib/cli/advice.js';
+import { recommendations } from '../../lib/cli/check-advice.js';
 import { escapeMessage, escapeText, jsonText, shellQuote } from '../../lib/cli/escape.js';
 import { bytesText, flagsText, table, utcOf } from '../../lib/cli/text.js';
 import { drawSlot, examineSlots } from '../support/disk.js';
@@ -40,7 +41,7 @@ test('examine, of a spare with a damaged copy', async () => {
       out         copy 0 fails its checksum (stored 0x90cc139b, computed 0x128bac91)
 
     If the kernel module takes this spare now: keeps
-      It restores the table that we elect, of copy 1.
+      The module KEEPS it: it restores the table that we elect, of copy 1.
 
     Sizes, as copy 1 has them
       main        16384 sectors (8.0 MiB)
@@ -75,7 +76,7 @@ test('examine, where nothing tells which table was meant', async () => {
       AMBIGUOUS   copies 1 and 2 share sequence 9 but differ
 
     If the kernel module takes this spare now: keeps
-      It restores the table that we elect, of copy 2.
+      The module KEEPS it: it restores the table that we elect, of copy 2.
 
     Sizes, as copy 2 has them
       main        16384 sectors (8.0 MiB)
@@ -103,29 +104,33 @@ test('examine, where nothing tells which table was meant', async () => {
 test('check, of a spare that is well', async () => {
   expect(await shown('check', 'u_one.img')).toMatchInlineSnapshot(`
     "u_one.img: CLEAN: the kernel module keeps the elected table (copy 0, sequence 2) [1 note]
-      module: it restores the table that we elect, of copy 0 (keeps)
+      if activated now:  the module KEEPS it: it restores the table that we elect, of copy 0
       info     handover  Copy 0 has sequence 2, but the module starts again at 2 after each load: hand over before it takes this spare, or an old table may win later.
       recommended:
-        Handover: the module starts again at sequence 2, the elected table has 2: \`dmremap handover u_one.img\`.
+        Handover: the module starts again at sequence 2, the elected table has 2:
+            dmremap handover u_one.img
     "
   `);
 });
 
 test('check, of a spare that the module would empty', async () => {
   expect(await shown('check', '--now=1750000000', 'u_future.img')).toMatchInlineSnapshot(`
-    "u_future.img: ENDANGERED: there is a good table (copy 0, sequence 4), but if the module takes this spare now, it OVERWRITES what is there with an empty table [2 errors, 2 warnings, 1 note]
-      module: it OVERWRITES what is there with an empty table (wipes)
-              Each of copies 0 and 1 is dated more than a day after now.
-              The module accepts no copy, so it would overwrite every slot with an empty table.
+    "u_future.img: ENDANGERED: there is a good table (copy 0, sequence 4), but the kernel module would not keep it if it took this spare now [2 errors, 2 warnings, 1 note]
+      if activated now:  the module WIPES it: it overwrites what is there with an empty table
+                         Each of copies 0 and 1 is dated more than a day after now.
+                         The module accepts no copy, so it would overwrite every slot with an empty table.
       error    damaged-copies    Each of copies 2, 3 and 4 is blank.
       error    future-timestamp  Copies 0 and 1 are dated more than a day after now (1750000000): the module rejects them.
       warning  clock-behind      The clock (1750000000) is 10086401 s behind the newest copy (1760086401); a clock more than a day behind makes the module overwrite everything.
       warning  stale-copies      Copy 1 has a lower sequence than copy 0: 3 instead of 4.
       info     handover          Copy 0 has sequence 4, but the module starts again at 2 after each load: hand over before it takes this spare, or an old table may win later.
       recommended:
-        Clock: if it is the host that is wrong, set its clock before the module takes this spare (activated now, the spare is not kept), at least to 2025-10-10T08:53:21Z: \`date -u -s '2025-10-10 08:53:21'\`.
-        Repair: copies 1, 2, 3 and 4 should hold the elected table; the module never repairs a copy: \`dmremap repair u_future.img\`.
-        Handover: the module starts again at sequence 2, the elected table has 4: \`dmremap handover u_future.img\`.
+        Clock: if it is the host that is wrong, set its clock before the module takes this spare (activated now, the spare is not kept), at least to 2025-10-10T08:53:21Z:
+            date -u -s '2025-10-10 08:53:21'
+        Repair, where the clock of this host is right: copies 1, 2, 3 and 4 should hold the elected table; the module never repairs a copy:
+            dmremap repair --ignore-clock u_future.img
+        Handover, once the clock is right: the module starts again at sequence 2, the elected table has 4:
+            dmremap handover u_future.img
     "
   `);
 });
@@ -264,19 +269,25 @@ test('a word is quoted only where a shell would not take it as it is', () => {
 });
 
 test('what check recommends where copies cannot be read', () => {
-  const advice = (disk: string) => recommendations(examineSlots(drawDisk(disk)), '/dev/sdb');
+  const advice = (disk: string) =>
+    recommendations(examineSlots(drawDisk(disk)), '/dev/sdb').flatMap((one) => adviceLines(one));
   expect([advice('1 1 ! 1 1'), advice('1 ! - 1 1'), advice('9+ 9+ 9+ 9+ 9+')]).toMatchInlineSnapshot(`
     [
       [
-        "Repair: copy 2 should hold the elected table; the module never repairs a copy; what copy 2 may hold is lost then: \`dmremap repair --rewrite-unreadable /dev/sdb\`.",
+        "Repair: copy 2 should hold the elected table; the module never repairs a copy; what copy 2 may hold is lost then:",
+        "    dmremap repair --rewrite-unreadable /dev/sdb",
       ],
       [
-        "Repair: copies 1 and 2 should hold the elected table; the module never repairs a copy; what copy 1 may hold is lost then: \`dmremap repair --rewrite-unreadable /dev/sdb\`.",
+        "Repair: copies 1 and 2 should hold the elected table; the module never repairs a copy; what copy 1 may hold is lost then:",
+        "    dmremap repair --rewrite-unreadable /dev/sdb",
       ],
       [
-        "Clock: if it is the host that is wrong, set its clock before the module takes this spare (activated now, the spare is not kept), at least to 2025-10-10T08:53:21Z: \`date -u -s '2025-10-10 08:53:21'\`.",
-        "Repair: the module does not take copy 0: \`dmremap repair /dev/sdb\`.",
-        "Handover: the module starts again at sequence 2, the elected table has 9: \`dmremap handover /dev/sdb\`.",
+        "Clock: if it is the host that is wrong, set its clock before the module takes this spare (activated now, the spare is not kept), at least to 2025-10-10T08:53:21Z:",
+        "    date -u -s '2025-10-10 08:53:21'",
+        "Repair, where the clock of this host is right: the module does not take copy 0:",
+        "    dmremap repair --ignore-clock /dev/sdb",
+        "Handover, once the clock is right: the module starts again at sequence 2, the elected table has 9:",
+        "    dmremap handover /dev/sdb",
       ],
     ]
   `);

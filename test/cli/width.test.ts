@@ -56,6 +56,7 @@ test.each(goldenImages.map(({ name }) => name))('at 80 columns no line of %s is 
     for (const argv of commandsFor(now)) {
       const narrow = await dmremap(folder, [...argv, path], { env: { COLUMNS: '80' } });
       for (const line of narrow.stdout.replaceAll(path, 'spare.img').split('\n')) {
+        if (line.trim().startsWith('dmremap ')) continue; //  To be copied as it is.
         expect(line.length, line).toBeLessThanOrEqual(80);
       }
     }
@@ -64,6 +65,7 @@ test.each(goldenImages.map(({ name }) => name))('at 80 columns no line of %s is 
 
 const commandsFor = (now: string): string[][] => [
   ['examine', '--explain', '--compare', '--all', `--now=${now}`],
+  ['check', '--all', `--now=${now}`],
   ['remap', 'list'],
 ];
 
