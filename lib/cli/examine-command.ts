@@ -19,15 +19,19 @@ import { painter, widthOf } from './text.js';
 
 const name = 'examine';
 
-/** Reads a spare as the options say. Never opens it for writing. */
-export function readReport(context: Context, args: Args, path: string, command: string) {
+/** How the options say that a spare is read. */
+export function reportOptions(context: Context, args: Args, command: string) {
   const now = numberOption(args, 'now', command);
-  return examineSpare(context, path, {
+  return {
     geometry: choiceOption(args, 'geometry', geometryNames, command),
     now: now === undefined ? context.now() : unixSeconds(now),
     copy: copyOption(args, command),
-  });
+  };
 }
+
+/** Reads a spare as the options say. Never opens it for writing. */
+export const readReport = (context: Context, args: Args, path: string, command: string) =>
+  examineSpare(context, path, reportOptions(context, args, command));
 
 /** `--compare=A,B`: the copies named; undefined where none are. */
 function comparedOption(args: Args): readonly number[] | undefined {

@@ -48,6 +48,7 @@ export const promises: readonly Row[] = [
   //   name                    does      healthy empty truncated noise read-only held
   row('examine',              'reads',  [0,  0,  0,  0,  0,  0], (path) => ['examine', path]),
   row('check',                'reads',  [0,  4,  4,  4,  0,  0], (path) => ['check', path]),
+  row('check --all, twice',   'reads',  [0,  4,  4,  4,  0,  0], (path) => ['check', '--all', path, path]),
   row('map',                  'reads',  [0,  0,  0,  0,  0,  0], (path) => ['map', path]),
   row('remap list',           'reads',  [0,  8,  8,  8,  0,  0], (path) => ['remap', 'list', path]),
   row('remap lookup',         'reads',  [0,  8,  8,  8,  0,  0], (path) => ['remap', 'lookup', path, '1000']),
