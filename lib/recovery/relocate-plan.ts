@@ -207,13 +207,7 @@ function placesOn({ copies }: Findings, shown: ValidSlot, onDevice: bigint): Rem
 function orderOf({ copies, now }: Findings, source: ValidSlot, inside: readonly InsideEntry[]) {
   const ledger = new SlotLedger(geometries.driver, copies, source.copy, now);
   const usual = overwriteOrder(ledger.plan);
-  const holds = ({ copy }: PlannedWrite) =>
-    inside.some(
-      (one) =>
-        one.copy === copy &&
-        one.holds !== 'metadata' &&
-        Number(one.entry.spareSector) % sectorsPerSlot < writtenSectors,
-    );
+  const holds = ({ copy }: PlannedWrite) => inside.some((one) => reaches(one, copy, copies));
   const early = usual.filter((write) => !holds(write) && !write.last);
   const holders = usual.filter((write) => holds(write) && !write.last);
   const end = usual.filter(({ last }) => last);
@@ -221,6 +215,15 @@ function orderOf({ copies, now }: Findings, source: ValidSlot, inside: readonly 
   const late = holders.map((write, at) => ({ ...write, last: early.length > 0 || at > 0 }));
   const exposed = early.length === 0 ? holders.slice(0, 1).map(({ copy }) => copy) : [];
   return { order: [...early, ...late, ...end], exposed };
+}
+
+/** Whether a copy is written over what an entry has in its slot: its sector, or the rest of a longer request (rule 12). */
+function reaches({ holds, copy, entry }: InsideEntry, slot: number, copies: Findings['copies']): boolean {
+  if (holds === 'metadata') return false;
+  const first = Number(entry.spareSector) - slot * sectorsPerSlot;
+  if (first >= writtenSectors || first + placeSectors <= 0) return false;
+  //  In a valid copy there is nothing of a request that began before it.
+  return copy === slot || copies[slot]?.slot.state === 'damaged';
 }
 
 function refusalOf(

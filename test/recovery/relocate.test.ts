@@ -123,6 +123,14 @@ describe('the order of the slots', () => {
     expect(order.map(({ last }) => last)).toEqual([false, false, true, true, true]);
   });
 
+  it('leaves one that the rest of a longer request lies in', () => {
+    const order = (disk: string, spare: bigint) =>
+      plan(spareWithData(disk, [[5n, spare]])).order.map(({ copy }) => copy);
+    expect(order('7 x 7 7 7', 253n)).toEqual([2, 3, 4, 1, 0]);
+    expect(order('7 x 7 7 7', 248n)).toEqual([1, 2, 3, 4, 0]);
+    expect(order('7 7 7 7 7', 253n)).toEqual([1, 2, 3, 4, 0]);
+  });
+
   it('where there is no other to begin with, it is refused unless that is allowed', () => {
     const all: readonly Remap[] = [0n, 256n, 512n, 768n].map((spare, at) => [BigInt(at), spare]);
     const image = spareWithData('7 7 7 7 7', all);
