@@ -2,6 +2,7 @@
 // it comes out again (format section 6 rule 14). The module hands out spare sectors from 0 upwards, so this is everyday.
 //
 //   in the structure of a valid copy     metadata   its checksum holds over these bytes: the data was overwritten
+//                    or of one that is damaged in its count or health alone
 //   in the structure of a damaged copy   data       it may be what damaged the copy
 //                                        metadata   or it is what a valid copy holds at that place
 //                                        doubtful   or zeros: of a slot that was disarmed, or never written
@@ -153,6 +154,9 @@ function whatIsThere(
   if (part === 'slack') return { holds: 'data', why: `behind the structure of copy ${copy}` };
   const slot = copies[copy]?.slot;
   if (slot?.state === 'valid') return { holds: 'metadata', why: `copy ${copy} is valid: overwritten by it` };
+  if (slot?.state === 'damaged' && (slot.damage.fault === 'count' || slot.damage.fault === 'health')) {
+    return { holds: 'metadata', why: `the checksum of copy ${copy} holds: overwritten by it` };
+  }
   const found = sectorOf(copies[copy], at);
   if (found === null) return { holds: 'doubtful', why: `copy ${copy} cannot be read` };
   const twin = validCopies(copies).find((other) => isSame(found, sectorOf(other, at)));

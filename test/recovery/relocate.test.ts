@@ -42,6 +42,7 @@ describe('what is there', () => {
     ['zeros of a valid copy', '7 7 7 7 7', [5n, 400n], false, 'metadata', /copy 1 is valid/],
     ['what another copy holds there too', '7 x 7 7 7', [5n, 400n], false, 'metadata', /what copy 0 holds/],
     ['a header that is damaged elsewhere', '7 x 7 7 7', [5n, 256n], false, 'metadata', /magic number/],
+    ['metadata with an impossible health', '7 7h 7 7 7', [5n, 256n], false, 'metadata', /checksum of copy 1/],
     ['the zeros of a slot that was disarmed', '7 - 7 7 7', [5n, 256n], false, 'doubtful', /zeros/],
   ])('%s', (_, disk, remap, data, holds, why) => {
     const [found] = plan(spareWithData(disk, [remap], data ? [] : [remap[0]])).inside;
