@@ -1,4 +1,4 @@
-// docs/recovery.md is run as it stands. A story begins with a comment that makes its devices, in bash; what stands in blocks
+// The pages that show commands are run as they stand. A story begins with a comment that makes its devices, in bash; what stands in blocks
 // of `console` behind it is typed in that order, in one shell, and what was printed stands below each command.
 //
 //   <!-- story NAME          and the commands that make it, with $STORIES for this folder

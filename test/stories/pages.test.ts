@@ -1,5 +1,5 @@
-// Each story of docs/recovery.md, through the real binary: on an image, and on a loop device over it. `npm run stories` has
-// it write the page with what is printed now.
+// Each story of the pages, through the real binary: on an image, and on a loop device over it. `npm run stories` has it
+// write the pages with what is printed now.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,16 +8,18 @@ import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
 import { retold, runStory, storiesOf, timeless } from './stories.js';
 
 const folder = scratchFolder();
-const docs = fileURLToPath(new URL('../../docs', import.meta.url));
-const file = join(docs, 'recovery.md');
-const told = readFileSync(file, 'utf8');
-const page = process.env.DMREMAP_STORIES === 'write' ? rewritten(told) : told;
-const stories = storiesOf(page);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const stories = ['README.md', 'docs/recovery.md'].flatMap((name) => {
+  const file = join(root, name);
+  const page = process.env.DMREMAP_STORIES === 'write' ? rewritten(file) : readFileSync(file, 'utf8');
+  return storiesOf(page).map((story) => ({ ...story, folderOfPage: dirname(file) }));
+});
 const skipped = whyNoLoop();
 if (skipped !== undefined) console.warn(`skipped: ${skipped}`);
 
 test('has a story for each way to lose a table', () => {
   expect(stories.map(({ name }) => name)).toEqual([
+    'first-look',
     'clock',
     'foreign',
     'all-damaged',
@@ -35,7 +37,7 @@ test('has a story for each way to lose a table', () => {
 
 describe.each(stories)('$name', (story) => {
   const promised = story.blocks.map(({ text, picture }) =>
-    timeless(picture === undefined ? text : readFileSync(join(docs, picture), 'utf8')),
+    timeless(picture === undefined ? text : readFileSync(join(story.folderOfPage, picture), 'utf8')),
   );
 
   test('on an image', () => {
@@ -47,12 +49,13 @@ describe.each(stories)('$name', (story) => {
   });
 });
 
-function rewritten(page: string): string {
-  const { text, pictures } = retold(page, folder);
+function rewritten(file: string): string {
+  const { text, pictures } = retold(readFileSync(file, 'utf8'), folder);
   writeFileSync(file, text);
   for (const [name, picture] of pictures) {
-    mkdirSync(dirname(join(docs, name)), { recursive: true });
-    writeFileSync(join(docs, name), picture);
+    const place = join(dirname(file), name);
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, picture);
   }
   return text;
 }
