@@ -102,8 +102,34 @@ bool IsReadOnlyDevice(const char* path) {
 // Whether the system was short of something, and the question is open.
 bool IsShortage(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR; }
 
-// Whether this loop device stands on the file. 0, or an errno where that cannot be told.
-int IsLoopOver(const char* loop, const struct stat& file, bool* found) {
+// Whether one is a partition of the other: sysfs has the folder of a partition in that of its disk. The
+// partitions of one disk lie beside each other.
+int IsPartOf(dev_t part, dev_t disk, bool* found) {
+  char path[64];
+  struct stat inside {
+  }, whole{};
+  std::snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/..", major(part), minor(part));
+  if (sys::stat(path, &inside) != 0) return IsShortage(errno) ? errno : 0;
+  std::snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(disk), minor(disk));
+  if (sys::stat(path, &whole) != 0) return IsShortage(errno) ? errno : 0;
+  *found = inside.st_dev == whole.st_dev && inside.st_ino == whole.st_ino;
+  return 0;
+}
+
+// Whether what is written to the one is written to the other. 0, or an errno where that cannot be told.
+int IsShared(const struct stat& a, const struct stat& b, bool* found) {
+  if (!S_ISBLK(a.st_mode) || !S_ISBLK(b.st_mode)) {
+    *found = a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    return 0;
+  }
+  *found = a.st_rdev == b.st_rdev;
+  if (*found) return 0;
+  if (const int error = IsPartOf(a.st_rdev, b.st_rdev, found); error != 0 || *found) return error;
+  return IsPartOf(b.st_rdev, a.st_rdev, found);
+}
+
+// Whether this loop device stands on the file or device. 0, or an errno where that cannot be told.
+int IsLoopOver(const char* loop, const struct stat& spare, bool* found) {
   char path[PATH_MAX];
   std::snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", loop);
   const int fd = sys::open(path, O_RDONLY | O_CLOEXEC);
@@ -116,13 +142,13 @@ int IsLoopOver(const char* loop, const struct stat& file, bool* found) {
   path[path[length - 1] == '\n' ? length - 1 : length] = 0;
   struct stat facts {};
   if (sys::stat(path, &facts) != 0) return IsShortage(errno) ? errno : 0;
-  *found = facts.st_dev == file.st_dev && facts.st_ino == file.st_ino;
-  return 0;
+  return IsShared(facts, spare, found);
 }
 
-// Finds the loop device whose backing file this is: writing to both would be two writers that know nothing of
-// each other. The kernel does not lock the file. 0, or an errno where that cannot be told.
-int FindLoopOver(const struct stat& file, OpenedDevice* device) {
+// Finds the loop device whose backing file or device this is: writing to both would be two writers that know
+// nothing of each other. The kernel neither locks the file nor claims the device (O_EXCL opens it all the
+// same). 0, or an errno where that cannot be told.
+int FindLoopOver(const struct stat& spare, OpenedDevice* device) {
   DIR* folder = sys::opendir("/sys/block");
   if (folder == nullptr) return IsShortage(errno) ? errno : 0;
   int error = 0;
@@ -133,12 +159,57 @@ int FindLoopOver(const struct stat& file, OpenedDevice* device) {
     error = errno;
     if (entry == nullptr) break;
     if (std::strncmp(entry->d_name, "loop", 4) != 0) continue;
-    error = IsLoopOver(entry->d_name, file, &found);
+    error = IsLoopOver(entry->d_name, spare, &found);
     // As long as a loop device's name can be (DISK_NAME_LEN).
     if (found) std::snprintf(device->holder, sizeof(device->holder), "/dev/%.26s", entry->d_name);
   }
   sys::closedir(folder);
   return error;
+}
+
+// In place: the kernel escapes blanks, line feeds and backslashes in octal (proc_swaps(5)).
+void Unescape(char* name) {
+  char* to = name;
+  for (const char* from = name; *from != 0; to++) {
+    unsigned int escaped = 0;
+    int length = 0;
+    if (std::sscanf(from, "\\%3o%n", &escaped, &length) != 1) length = 1;
+    *to = length == 1 ? *from : static_cast<char>(escaped);
+    from += length;
+  }
+  *to = 0;
+}
+
+// Whether the kernel swaps to this file. It lets it be opened, and then refuses each write (ETXTBSY): so
+// where this cannot be told, nothing is overwritten all the same.
+bool IsSwap(const struct stat& file) {
+  const int fd = sys::open("/proc/swaps", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char piece[1024];
+  char name[PATH_MAX];
+  size_t at = 0;         // In the name, which is the first field of a line.
+  bool in_name = false;  // The first line says what the fields are.
+  bool found = false;
+  ssize_t length = 0;
+  while (!found && (length = sys::read(fd, piece, sizeof(piece))) > 0) {
+    for (ssize_t next = 0; next < length && !found; next++) {
+      const char byte = piece[next];
+      if (byte == '\n') {
+        in_name = true;
+        at = 0;
+      } else if (in_name && byte != ' ' && byte != '\t') {
+        if (at < sizeof(name) - 1) name[at++] = byte;
+      } else if (in_name) {
+        in_name = false;
+        name[at] = 0;
+        Unescape(name);
+        struct stat facts {};
+        found = sys::stat(name, &facts) == 0 && facts.st_dev == file.st_dev && facts.st_ino == file.st_ino;
+      }
+    }
+  }
+  sys::close(fd);
+  return found;
 }
 
 }  // namespace
@@ -187,9 +258,10 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   if (block && options.write && IsReadOnly(device.fd)) return Failed(device, "read-only", 0);
   if (const int error = AskSize(&device, after); error != 0) return Failed(device, "size", error);
 
-  if (!block && options.write) {
+  if (options.write) {
     if (const int error = FindLoopOver(after, &device); error != 0) return Failed(device, "loop", error);
     if (device.holder[0] != 0) return Failed(device, "loop", EBUSY);
+    if (!block && IsSwap(after)) return Failed(device, "swap", ETXTBSY);
   }
   if (!block && options.write && sys::flock(device.fd, LOCK_EX | LOCK_NB) != 0)
     return Failed(device, "lock", errno);

@@ -20,7 +20,7 @@ struct OpenedDevice {
   const char* failed_step = nullptr;  // Null: it is open.
   int error = 0;                      // errno of that step; 0 where the step is a judgement of ours.
   const char* kind = "";              // "block", "file"; else what it is instead.
-  char holder[32] = "";               // The loop device that a file is the backing of.
+  char holder[32] = "";               // The loop device that stands on it.
   uint64_t size_bytes = 0;
   uint32_t logical_block_size = 512;
   uint32_t physical_block_size = 512;

@@ -160,8 +160,8 @@ function obstacleOf(path: string, facts: OpenedPath): PathDiagnosis['problem'] {
     return problem(
       'ERR_DEVICE_BUSY',
       null,
-      `it is the backing file of ${loop}`,
-      `name ${loop} instead, or detach it: \`losetup --detach ${loop}\``,
+      loop.clause,
+      `name ${loop.path} instead, or detach it: \`losetup --detach ${loop.path}\``,
     );
   }
   if (holder === undefined) return null;

@@ -12,7 +12,7 @@ export interface OpenedDevice {
   readonly kind: string;
   readonly major: number;
   readonly minor: number;
-  /** The loop device that a file is the backing of; else empty. */
+  /** The loop device that stands on it; else empty. */
   readonly holder: string;
   readonly failedStep?: string;
   readonly error?: number;

@@ -1,6 +1,6 @@
 // What a failed step of opening a device means: one line with a code, for a person who has to do something about it.
 import { DmremapError, type ErrorCode } from '../base/errors.js';
-import { whoHolds } from './holder.js';
+import { underLoop, whoHolds } from './holder.js';
 import type { OpenedDevice } from './native.js';
 import { errnoName } from './request.js';
 
@@ -30,11 +30,13 @@ export function openError(
       );
     case 'loop':
       if (errno !== 'EBUSY')
-        return fail('ERR_IO', `whether it is the backing file of a loop device cannot be told: ${errno}`);
+        return fail('ERR_IO', `whether a loop device stands on it cannot be told: ${errno}`);
       return fail(
         'ERR_DEVICE_BUSY',
-        `it is the backing file of ${holder}: write to that, or detach it first`,
+        `${loopText(kind, major, minor, holder)}: write to that, or detach it first`,
       );
+    case 'swap':
+      return fail('ERR_DEVICE_BUSY', 'it is used as swap');
     case 'install':
       if (errno === 'EMFILE') return fail('ERR_QUEUE_FULL', 'too many devices are open (EMFILE)');
       if (errno === 'EAGAIN') return fail('ERR_QUEUE_FULL', 'no thread could be started for it (EAGAIN)');
@@ -44,6 +46,10 @@ export function openError(
       return fail(...byErrno(errno, major, minor));
   }
 }
+
+/** What the loop device stands on may be a partition of the device, or its disk: then that is told. */
+const loopText = (kind: string, major: number, minor: number, loop: string): string =>
+  kind === 'block' ? (whoHolds(major, minor) ?? underLoop('device', loop)) : underLoop('file', loop);
 
 function byErrno(errno: string | undefined, major: number, minor: number): [ErrorCode, string] {
   switch (errno) {

@@ -5,9 +5,9 @@ import type { CancelOptions } from '../base/cancellable.js';
 import { DmremapError, type ErrorCode, errorCodes } from '../base/errors.js';
 import type { DeviceInfo } from './device.js';
 import type { EngineName } from './engines.js';
-import { loopOver, whoHolds, whoLocks, whoWrites } from './holder.js';
+import { isSwap, loopOver, underLoop, whoHolds, whoLocks, whoWrites } from './holder.js';
 import { openDevice } from './native-device.js';
-import { linesOf, numberIn } from './procfs.js';
+import { linesOf, numberIn, unescaped } from './procfs.js';
 
 export interface Refusal {
   readonly code: ErrorCode;
@@ -27,8 +27,8 @@ export interface OpenedPath {
   readonly readOnly: boolean;
   /** Who would be in the way of a writer: a clause. */
   readonly holder: string | undefined;
-  /** The loop device that a file is the backing of. */
-  readonly loop: string | undefined;
+  /** The loop device that a file is the backing of, and a clause that says so and what that is used for. */
+  readonly loop: { readonly path: string; readonly clause: string } | undefined;
   /** Type of the file system that a file is on, as mount(8) names it. */
   readonly fileSystem: string | undefined;
   /** Where that is mounted. */
@@ -88,12 +88,13 @@ function fileFacts(path: string, info: DeviceInfo): OpenedPath {
   const { dev, ino } = statSync(path, { bigint: true });
   const [major, minor] = numbersOf(dev);
   const mount = mountOf(real);
+  const loop = loopOver(real);
   return {
     info,
     denied: deniedWriting(path),
     readOnly: false,
-    holder: whoLocks(major, minor, ino),
-    loop: loopOver(real),
+    holder: isSwap(real) ? 'it is used as swap' : whoLocks(major, minor, ino),
+    loop: loop === undefined ? undefined : { path: loop, clause: underLoop('file', loop) },
     fileSystem: mount?.type,
     mountPoint: mount?.point,
     inFlight: 0,
@@ -121,9 +122,7 @@ function mountOf(path: string): { readonly type: string; readonly point: string 
   let found: { readonly type: string; readonly point: string } | undefined;
   for (const line of linesOf('/proc/self/mountinfo')) {
     const [before = '', after = ''] = line.split(' - ');
-    const point = (before.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
+    const point = unescaped(before.split(' ')[4] ?? '');
     const isAbove = point === '/' || path === point || path.startsWith(`${point}/`);
     if (point === '' || !isAbove || point.length < (found?.point.length ?? 0)) continue;
     found = { type: after.split(' ')[0] ?? '', point };

@@ -22,3 +22,7 @@ export function numberIn(path: string): number | undefined {
   const [text = ''] = linesOf(path);
   return /^-?\d+$/.test(text.trim()) ? Number(text) : undefined;
 }
+
+/** A path as mountinfo and swaps hold it: blanks, line feeds and backslashes stand in octal (proc_pid_mountinfo(5)). */
+export const unescaped = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));

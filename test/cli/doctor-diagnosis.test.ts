@@ -99,7 +99,12 @@ describe('a path', () => {
     ],
     ['its rights', { ...good, denied: 'EACCES' }, 'ERR_ACCESS', "sudo dmremap doctor '/x y'"],
     ['a bit or a cgroup', { ...good, denied: 'EPERM' }, 'ERR_ACCESS', "lsattr -d '/x y'"],
-    ['a loop device', { ...good, loop: '/dev/loop7' }, 'ERR_DEVICE_BUSY', 'losetup --detach /dev/loop7'],
+    [
+      'a loop device',
+      { ...good, loop: { path: '/dev/loop7', clause: 'it is the backing file of /dev/loop7' } },
+      'ERR_DEVICE_BUSY',
+      'losetup --detach /dev/loop7',
+    ],
     ['a mount', { ...good, ...block, holder: 'it is mounted on /srv' }, 'ERR_DEVICE_BUSY', "umount '/x y'"],
   ] as const)('that %s keeps from being written', (_, facts, code, remedy) => {
     const { readable, writable, problem, target } = diagnosePath('/x y', facts, 'io_uring');
