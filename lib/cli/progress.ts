@@ -2,11 +2,12 @@
 // begins. On stderr, and gone before anything else is printed.
 import type { Device } from '../device/device.js';
 import { WatchedDevice, type Work } from '../device/watched-device.js';
-import { geometries } from '../format/geometry.js';
+import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
 import { copiesText } from '../store/words.js';
 import type { Args } from './args.js';
 import type { Context, Sink } from './context.js';
+import { counted } from './text.js';
 
 /** In the order in which a command takes them. A handover writes and reads back twice. */
 const stepNames = ['open', 'read', 'plan', 'save', 'check', 'write', 'read-back', 'verdict'] as const;
@@ -19,6 +20,10 @@ export interface Step {
   readonly copy?: number;
   /** What is written, or disarmed. */
   readonly copies?: readonly number[];
+  /** To so many places behind the metadata data is moved. */
+  readonly places?: number;
+  /** A new image is written. */
+  readonly output?: true;
   /** Of the writes that are durable one before the other, from 1. */
   readonly group?: number;
   readonly groups?: number;
@@ -116,6 +121,8 @@ export class Progress {
       case 'read': {
         const copy = copyAt(work.offset);
         if (copy !== undefined && work.length === slotBytes) this.begin(reading, { copy });
+        //  Data that was moved: told once, not place by place.
+        else if (reading !== step && reading === 'read-back') this.begin(reading);
         break;
       }
       case 'flush':
@@ -124,7 +131,8 @@ export class Progress {
       case 'write': {
         const { group, groups, steps } = work;
         const copies = [...new Set(steps.map(({ offset }) => Number(offset / BigInt(slotBytes))))];
-        this.begin('write', { copies, group, groups });
+        const behind = steps.filter(({ offset }) => offset >= metadataRegionBytes).length;
+        this.begin('write', { ...(behind > 0 ? { places: behind } : { copies }), group, groups });
         break;
       }
     }
@@ -132,11 +140,11 @@ export class Progress {
 
   #draw(): void {
     if (!this.#isDue || this.#isQuiet) return;
-    const { step, copy, copies, group = 0, groups = 1, flush } = this.#step;
+    const { step, group = 0, groups = 1, flush } = this.#step;
     const done = stepNames.indexOf(step) + (group > 0 ? (group - 1) / groups : 0);
     const filled = Math.round((done / (stepNames.length - 1)) * barColumns);
     const bar = '#'.repeat(filled).padEnd(barColumns, '-');
-    const which = copies !== undefined ? copiesText(copies) : copy !== undefined ? copiesText([copy]) : '';
+    const which = whatOf(this.#step);
     const of = group > 0 ? ` (${group} of ${groups})` : '';
     this.#out.write(`${eraseLine}[${bar}] ${flush ? 'flushing' : `${words[step]} ${which}`.trim()}${of}`);
     this.#isShown = true;
@@ -146,6 +154,14 @@ export class Progress {
     if (this.#isShown) this.#out.write(eraseLine);
     this.#isShown = false;
   }
+}
+
+/** What a step is at. */
+function whatOf({ copy, copies, places, output }: Step): string {
+  if (output) return 'the new image';
+  if (places !== undefined) return `data to ${counted(places, 'free place')}`;
+  if (copies !== undefined) return copiesText(copies);
+  return copy === undefined ? '' : copiesText([copy]);
 }
 
 function copyAt(offset: bigint): number | undefined {

@@ -21,7 +21,7 @@ import { limitsOf } from './limits.js';
 import { copyOption, timeoutOption } from './numbers.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { relocatedLines, relocationLines, statusAfter } from './relocate-text.js';
-import { type Spare, withSpare } from './spare.js';
+import { openForReading, type Spare, withSpare } from './spare.js';
 import { indented } from './text.js';
 
 const name = 'relocate';
@@ -93,7 +93,7 @@ export const relocateCommand: Command = {
       });
     }
     const limits = limitsOf(context, timeoutMs);
-    await using device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+    await using device = await openForReading(context, path, limits);
     const outlook = await lookAt(context, args, { device, path, limits });
     const id = outlook.trial === null ? [] : [`plan ${outlook.trial.id}`];
     const end = outlook.trial === null ? 'nothing was written' : 'nothing was written: --apply does it';
@@ -119,6 +119,7 @@ async function lookAt(
   const region = await readRegion(device, limits);
   const stage = rehearsalOf(device, region);
   const report = await examineDevice(stage, { geometry: 'driver', now, copy, ...limits() });
+  context.progress?.begin('plan');
   const plan = planFor(device, report, options);
   const operate: WriteJob<RelocateReport>['operate'] = (target, clock) =>
     relocate(target, { ...options, apply: true, now: clock, ...limits() });
@@ -128,6 +129,7 @@ async function lookAt(
     plan.refusal?.code === 'ERR_METADATA_AMBIGUOUS' ? ambiguousError(report, `${path}: `, way) : plan.refusal;
   if (refusal !== null || plan.moves.length === 0) return { report, plan, refusal, job, trial: null };
   const all = await readRegion(device, limits, rangesBehind(plan));
+  context.progress?.begin('plan');
   return { report, plan, refusal, job, trial: await rehearse(device, all, now, operate) };
 }
 

@@ -19,7 +19,7 @@ import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { ghostOption, lookAt, useOption } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
-import { withSpare } from './spare.js';
+import { openForReading, withSpare } from './spare.js';
 import { bytesText } from './text.js';
 
 const name = 'repair';
@@ -112,7 +112,7 @@ export const repairCommand: Command = {
       });
     }
     const limits = limitsOf(context, timeoutMs);
-    const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+    const device = await openForReading(context, path, limits);
     try {
       const outlook = await lookAt(context, args, { device, path, limits });
       if (output === undefined) {
@@ -123,6 +123,7 @@ export const repairCommand: Command = {
       told(context, args, path, outlook, trial === null ? ['nothing was written'] : []);
       if (trial === null) return tell(context, args, path, outlook, notCarried);
       const file = absolute(context, output);
+      context.progress?.begin('write', { output: true });
       await writeNewFile(file, trial.after, 0o600);
       const bytes = trial.after.length;
       return tell(context, args, path, outlook, { ...trial.result, backup: null, output: { file, bytes } });

@@ -189,6 +189,7 @@ async function toNewImage(
   const { signal, now } = context;
   const image = new MemoryDevice(metadataRegionBytes, { path: output });
   const report = await restore(image, slot, { allowDataInMetadata, now, signal });
+  context.progress?.begin('write', { output: true });
   await writeNewFile(absolute(context, output), image.bytes, 0o600);
   const sectors = sectorsOfSpare(image, slot);
   return { ...report, backup: null, sectors, output: { file: output, bytes: image.bytes.length } };

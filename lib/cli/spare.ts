@@ -53,6 +53,13 @@ export async function withSpare(
   return status;
 }
 
+/** Opens a spare that is only read. */
+export async function openForReading(context: Context, path: string, limits: Limits): Promise<Device> {
+  context.progress?.begin('open');
+  const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+  return context.progress?.watch(device) ?? device;
+}
+
 async function openSpare(context: Context, args: Args, path: string, limits: Limits): Promise<WatchedDevice> {
   context.progress?.begin('open');
   try {

@@ -157,14 +157,27 @@ export function stateOf(path: string) {
 
 const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true });
 
-/** The one JSON document that stdout holds, proven against its schema in docs/. */
-export function documentOf(stdout: string): Record<string, unknown> {
-  const document: Record<string, unknown> = JSON.parse(stdout); //  Throws on anything before or behind it.
+/** Proves a document against its schema in docs/. */
+function prove(document: Record<string, unknown>): void {
   const id = String(document.schema);
   const name = /^dmremap\.([a-z-]+)\/1$/.exec(id)?.[1];
   const validate =
     ajv.getSchema(id) ??
     ajv.compile(JSON.parse(readFileSync(join(root, `docs/${name}.schema.json`), 'utf8')));
   expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
+}
+
+/** The one JSON document that stdout holds, proven. */
+export function documentOf(stdout: string): Record<string, unknown> {
+  const document: Record<string, unknown> = JSON.parse(stdout); //  Throws on anything before or behind it.
+  prove(document);
   return document;
+}
+
+/** The steps that `--progress-json` has told, each proven. */
+export function stepsOf(stderr: string): Record<string, unknown>[] {
+  const lines = stderr.split('\n').filter((line) => line.startsWith('{'));
+  const steps: Record<string, unknown>[] = lines.map((line) => JSON.parse(line));
+  for (const step of steps) prove(step);
+  return steps;
 }

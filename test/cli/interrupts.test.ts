@@ -1,11 +1,10 @@
 // An interrupt at every step of every command that writes: exit bit 32, and what is said of the disk is what is on it.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { goldenBytes } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
-import { backupsIn, dmremap, ended, type Ran, start } from './harness.js';
+import { backupsIn, dmremap, ended, type Ran, start, stepsOf } from './harness.js';
 
 const scratch = scratchFolder();
 const damaged = goldenBytes('u_corrupt1');
@@ -43,20 +42,6 @@ const words = (argv: readonly string[]) =>
   [...(argv.includes('SPARE') ? argv : [...argv, 'SPARE']), '--progress-json'].map((word) =>
     word.replace('SPARE', spare).replace('FOLDER', folder),
   );
-
-const validate = new Ajv2020({ strict: true }).compile(
-  JSON.parse(readFileSync(new URL('../../docs/progress.schema.json', import.meta.url), 'utf8')),
-);
-
-/** The steps that were told, each proven against its schema. */
-function stepsOf(stderr: string): Record<string, unknown>[] {
-  const lines = stderr.split('\n').filter((line) => line.startsWith('{'));
-  return lines.map((line) => {
-    const step = JSON.parse(line);
-    expect(validate(step), JSON.stringify(validate.errors)).toBe(true);
-    return step;
-  });
-}
 
 /** What a reader takes for the table, whatever its sequence; null where nobody is elected. */
 async function tableOn(path: string) {
