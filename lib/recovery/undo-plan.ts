@@ -4,14 +4,21 @@
 //   of a slot     1. its first block is zeroed   2. everything else   3. its first block
 //                 each durable before the next: no mixture of two copies can ever be valid, whatever the bytes are
 //   of the slots  one at a time; first those that no election needs now, and of these first those that will be elected;
-//                 the copy that we elect now is the last, so that a reader finds the one table or the other
+//                 then those of the table in force, of which one is the last but for data, so that a reader finds the one
+//                 table or the other
+//   of data       (rule 14) what the table that is put back has in the region is there before the last copy of the table in
+//                 force goes, and what that one has there stays until then, as far as there are slots to do it with
 import { byteOffset, type UnixSeconds } from '../base/units.js';
 import type { WriteStep } from '../device/device.js';
-import { geometries } from '../format/geometry.js';
-import { slotBytes, structureBytes } from '../format/structure.js';
+import { geometries, touchesMetadata } from '../format/geometry.js';
+import { type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
 import { readCopies, type SlotCopy } from '../store/copies.js';
 import { electDriver, electOurs } from '../store/election.js';
-import { sameTable } from '../store/table.js';
+import { effectiveEntries, sameTable } from '../store/table.js';
+
+const sectorBytes = 512;
+/** As far as a longer request reaches (rule 12). */
+const placeSectors = 8n;
 
 export interface UndoOptions {
   /** The device writes whole blocks of this. */
@@ -75,22 +82,54 @@ function piecesOf(
 /** The slots that fit, in the order in which they are put back. */
 function slotOrder(found: Uint8Array, target: Uint8Array, { now, unreadable }: UndoOptions): number[] {
   const before = copiesIn(found).filter(({ copy }) => !unreadable.includes(copy));
-  const after = copiesIn(target);
-  const elected = [electOurs(before)?.slot.bytes, electDriver(before, now)?.bytes];
-  const wanted = electOurs(after)?.slot.bytes;
-  const holds = ({ slot }: SlotCopy, bytes: Uint8Array | undefined) =>
-    bytes !== undefined && slot.state === 'valid' && sameTable(slot.bytes, bytes);
-  const rank = ({ copy }: SlotCopy): number => {
-    const now = before.find((one) => one.copy === copy);
-    const [ours, drivers] = elected.map((bytes) => now !== undefined && holds(now, bytes));
-    const place = ours ? 2 : drivers ? 1 : 0;
-    const becomes = after[copy];
-    return 2 * place + (becomes !== undefined && holds(becomes, wanted) ? 0 : 1);
+  const after = copiesIn(target).filter(({ slot }) => slot.state !== 'absent');
+  const [ours, drivers] = [electOurs(before)?.slot, electDriver(before, now)];
+  const wanted = electOurs(after)?.slot;
+  const holding = (copies: readonly SlotCopy[], bytes: Uint8Array | undefined) =>
+    copies
+      .filter(({ slot }) => bytes !== undefined && slot.state === 'valid' && sameTable(slot.bytes, bytes))
+      .map(({ copy }) => copy);
+  const inForce = holding(before, ours?.bytes);
+  const ofDriver = holding(before, drivers?.bytes);
+  const becomes = holding(after, wanted?.bytes);
+  const brings = slotsWithData(wanted?.entries, found, target);
+  const takes = slotsWithData(ours?.entries, found, target).filter((copy) => !brings.includes(copy));
+  const [firstOver] = inForce.filter((copy) => becomes.includes(copy));
+  //  What takes data waits, where the other table can be put in force without it.
+  const canWait = becomes.some(
+    (copy) => !takes.includes(copy) && (inForce.length > 1 || !inForce.includes(copy)),
+  );
+  const rank = (copy: number): number => {
+    if (inForce.includes(copy)) {
+      if (copy === firstOver) return 4;
+      if (brings.includes(copy)) return 5;
+      return becomes.includes(copy) ? 6 : 7;
+    }
+    if (canWait && takes.includes(copy)) return 8;
+    return (ofDriver.includes(copy) ? 2 : 0) + (becomes.includes(copy) ? 0 : 1);
   };
-  return after
-    .filter(({ slot }) => slot.state !== 'absent')
-    .sort((a, b) => rank(a) - rank(b) || a.copy - b.copy)
-    .map(({ copy }) => copy);
+  return after.map(({ copy }) => copy).sort((a, b) => rank(a) - rank(b) || a - b);
+}
+
+/** The slots in which the region that a table has its data in is not the same in both, with the rest of longer requests. */
+function slotsWithData(
+  entries: readonly RemapEntry[] = [],
+  found: Uint8Array,
+  target: Uint8Array,
+): readonly number[] {
+  const effective = effectiveEntries(entries);
+  const sectors = entries
+    .filter(
+      ({ spareSector }, at) => effective[at] && touchesMetadata(geometries.driver, spareSector, placeSectors),
+    )
+    .flatMap(({ spareSector }) =>
+      Array.from({ length: Number(placeSectors) }, (_, at) => Number(spareSector) + at),
+    );
+  const differing = sectors.filter((at) => {
+    const part = (region: Uint8Array) => region.subarray(at * sectorBytes, (at + 1) * sectorBytes);
+    return Buffer.compare(part(found), part(target)) !== 0;
+  });
+  return [...new Set(differing.map((at) => Math.floor((at * sectorBytes) / slotBytes)))];
 }
 
 export const copiesIn = (region: Uint8Array): SlotCopy[] =>

@@ -11,6 +11,7 @@ import { handover } from '../../lib/recovery/handover.js';
 import { decodePreimage, encodePreimage, preimageOf, writtenSince } from '../../lib/recovery/preimage.js';
 import { readRegion } from '../../lib/recovery/region.js';
 import { type Operation, rehearse } from '../../lib/recovery/rehearse.js';
+import { relocate } from '../../lib/recovery/relocate.js';
 import { repair } from '../../lib/recovery/repair.js';
 import { restore } from '../../lib/recovery/restore.js';
 import { putBack, putBackResult } from '../../lib/recovery/undo.js';
@@ -21,7 +22,8 @@ import { examineDevice } from '../../lib/store/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { sameTable } from '../../lib/store/table.js';
 import { expectBytes } from '../support/bytes.js';
-import { drawnNow, drawSlot } from '../support/disk.js';
+import { drawnNow, drawSlot, examineImage } from '../support/disk.js';
+import { type Remap, spareWithData } from '../support/inside.js';
 import { drawnDevice, now } from '../support/spare.js';
 
 const none = () => ({});
@@ -164,6 +166,55 @@ describe.each(rows)('%s of %s', (command, disk) => {
     expect([...strange.keys()]).toEqual([0, 1, 2, 3, 4]);
     await undo(device, preimage, { force: true });
     expectBytes(device.bytes, image);
+  });
+});
+
+describe.each<[what: string, disk: string, remaps: readonly Remap[]]>([
+  ['a copy that would be put back last', '7 7 7 7 7', [[6n, 1156n]]],
+  [
+    'copies beside a blank and a stale one',
+    '7 - 7 6 7',
+    [
+      [5n, 0n],
+      [6n, 620n],
+    ],
+  ],
+  ['a copy, of a longer request', '7 7 x 7 7', [[5n, 509n]]],
+])('data in the structure of %s', (_, disk, remaps) => {
+  const image = spareWithData(disk, remaps);
+  /** What the table in force says where the data of each remap is, with the rest of a longer request. */
+  const dataIn = (bytes: Uint8Array) =>
+    examineImage(bytes).entries.map(({ spareSector }) =>
+      Buffer.from(bytes.subarray(Number(spareSector) * 512, (Number(spareSector) + 8) * 512)),
+    );
+  const whole = dataIn(image);
+
+  it('is where the table in force says, at every moment of an undo of its relocation, and of the undo of that', async () => {
+    const device = new MemoryDevice(image);
+    await relocate(device, { now, apply: true });
+    const moved = device.bytes.slice();
+    expect(dataIn(moved)).toEqual(whole);
+    const before = moved.slice();
+    before.set(image.subarray(0, metadataRegionBytes));
+    for (const [found, wanted] of [
+      [moved, before],
+      [before, moved],
+    ] as const) {
+      const putBackOn = async (stage: Device) => {
+        const region = await readRegion(stage, none);
+        await putBack(
+          stage,
+          { target: wanted.subarray(0, metadataRegionBytes), found: region, leave: [] },
+          drawnNow,
+          none,
+        );
+      };
+      for await (const { image: left } of cutAtEachWrite(found, putBackOn)) {
+        expect(dataIn(left).map((bytes, at) => bytes.equals(whole[at] as Buffer))).toEqual(
+          remaps.map(() => true),
+        );
+      }
+    }
   });
 });
 
