@@ -36,5 +36,7 @@ export function copyWhateverTheClock({ copies, elections, ambiguities }: Finding
   const judged = judgeCopies(copies, endOfTime);
   const { ours } = judged.elections;
   if (ours === null || judged.ambiguities.length > 0) return undefined;
-  return ambiguities.length > 0 || elections.driver === null ? ours.copy : undefined;
+  //  The module may find the same table in another copy: a commit is made of the one that is elected all the same.
+  const isHidden = copies[ours.copy]?.driverRejects === 'future';
+  return isHidden || ambiguities.length > 0 || elections.driver === null ? ours.copy : undefined;
 }

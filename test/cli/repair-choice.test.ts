@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { blankSlot, drawnNow } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { scratchFolder } from '../support/scratch.js';
-import { backupsIn, dmremap, documentOf, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, goldenFile, stateOf } from './harness.js';
 
 const scratch = scratchFolder();
 let folder = '';
@@ -226,6 +226,15 @@ describe('a table from the future', () => {
       expect((await dmremap(folder, ['check', spare])).status).toBe(0);
     },
   );
+
+  test('is committed with --ignore-clock too where the module finds the same table in an older copy', async () => {
+    const golden = goldenFile(folder, 'u_future');
+    expect((await dmremap(folder, ['repair', '--apply', golden])).stderr).toContain('(ERR_CLOCK_BEHIND)');
+    const done = await dmremap(folder, ['repair', '--apply', '--ignore-clock', golden]);
+    expect(done.status).toBe(1);
+    expect(await sequencesOf(golden)).toBe('5 5 5 5 5');
+    expect((await dmremap(folder, ['check', golden])).status).toBe(0);
+  });
 
   test('says which time to set, and the other way', async () => {
     draw('9+ 9+ 9+ 9+ 9+');
