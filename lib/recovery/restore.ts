@@ -15,7 +15,7 @@ import type { CommitReport } from '../store/commit-report.js';
 import { runCommit } from '../store/commit-run.js';
 import { validCopies } from '../store/copies.js';
 import { claimDevice, giveOutSequence } from '../store/device-claims.js';
-import { nextSequenceBase } from '../store/election.js';
+import { commitTimestamp, electOurs, nextSequenceBase } from '../store/election.js';
 import type { Findings, Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { SlotLedger } from '../store/slot-ledger.js';
@@ -77,9 +77,10 @@ async function commitSource(device: Device, before: Report, source: ValidCopy, s
   if (base >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
   const next = sequence(base + 1n);
   giveOutSequence(device, next);
+  const replaced = electOurs(before.copies)?.slot.header.timestampSeconds ?? before.now;
   const metadata = withHeader(metadataOf(source), {
     sequenceNumber: next,
-    timestampSeconds: before.now,
+    timestampSeconds: commitTimestamp(replaced, before.now),
     spareDeviceSectors: sectorsOfSpare(device, source),
   });
   return runCommit({

@@ -129,6 +129,14 @@ export function nextSequenceBase(copies: readonly SlotCopy[]): Sequence {
   return highest;
 }
 
+/**
+ * The timestamp of a commit (section 6 rule 6): never one that the module would reject at our own clock, and never one that
+ * goes back without need, as an interrupted commit would then look like a restarted counter.
+ * @param replaced that of the table that is replaced.
+ */
+export const commitTimestamp = (replaced: UnixSeconds, now: UnixSeconds): UnixSeconds =>
+  replaced > now && !isFromFuture(replaced, now) ? replaced : now;
+
 /** The header of a copy whose magic, version and checksum hold, valid or not: somebody has meant to write it. */
 export function sealedHeader(slot: DecodedSlot): Header | null {
   if (slot.state === 'absent' || slot.bytes === null) return null;

@@ -14,7 +14,6 @@ import {
 import type { CloseReport, Device } from '../device/device.js';
 import { type GeometryName, geometries, touchesMetadata } from '../format/geometry.js';
 import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
-import { futureToleranceSeconds } from '../format/structure.js';
 import {
   ambiguityText,
   refusalOf,
@@ -28,7 +27,7 @@ import { CommitQueue } from './commit-queue.js';
 import { CommitError, type CommitReport } from './commit-report.js';
 import { runCommit } from './commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
-import { nextSequenceBase } from './election.js';
+import { commitTimestamp, nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
 import { inspect, inspectForWriting } from './inspect.js';
 import { RemapTable } from './remap-table.js';
@@ -296,7 +295,7 @@ export class MetadataStore implements AsyncDisposable {
 
     const { device } = this;
     const next = sequence(this.#lastSequence + 1n);
-    const timestampSeconds = this.#timestamp();
+    const timestampSeconds = commitTimestamp(this.#lastTimestamp, this.#now());
     const metadata = withEntries(this.#metadata, entries, {
       sequenceNumber: next,
       timestampSeconds,
@@ -318,13 +317,6 @@ export class MetadataStore implements AsyncDisposable {
       if (error instanceof CommitError && error.finds === 'new') this.#metadata = metadata;
       throw error;
     }
-  }
-
-  /** Rule 6: never a time that the driver would reject at our own clock, and never one that goes back without need. */
-  #timestamp(): UnixSeconds {
-    const now = this.#now();
-    const before = this.#lastTimestamp;
-    return before > now && before <= now + futureToleranceSeconds ? before : now;
   }
 
   #checkSlots({ allowUnsafe = false }: CommitOptions): void {

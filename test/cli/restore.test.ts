@@ -2,9 +2,10 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { unixSeconds } from '../../lib/base/units.js';
 import { unsealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
-import { blankSlot, drawSlot } from '../support/disk.js';
+import { blankSlot, drawnNow, drawSlot } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { scratchFolder } from '../support/scratch.js';
 import { backupsIn, dmremap, documentOf, goldenFile, type Overrides, stateOf } from './harness.js';
@@ -150,6 +151,21 @@ describe('restore', () => {
       expect(stateOf(spare).bytes).toBe(before.bytes);
     },
   );
+
+  test('by a host whose clock is behind is no regression, wherever it is cut off', async () => {
+    const old = stateOf(spare).bytes;
+    const anHourAgo = { now: () => unixSeconds(drawnNow - 3600n) };
+    expect((await restore([], anHourAgo)).status).toBe(0);
+    const written = 3 * slotBytes;
+    const mixture = stateOf(spare).bytes.slice(0, written) + old.slice(written);
+    writeFileSync(spare, mixture, 'latin1');
+    const { status, stdout } = await dmremap(folder, ['check', '--json', spare], anHourAgo);
+    expect(status).toBe(0);
+    expect(documentOf(stdout)).toMatchObject({
+      verdict: 'clean',
+      elections: { ours: { copy: 0, sequence: '8' } },
+    });
+  });
 
   test('says what it did', async () => {
     const done = await restore();
