@@ -60,16 +60,21 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export const mainFile = join(root, 'dist/cli/main.js');
 const stuckFile = new URL('stuck-writes.mjs', import.meta.url).href;
 
-/** Starts a real process. `stuck`: its durable writes never complete, as on a device that hangs. */
+/** Starts a real process. `stuck`: its durable writes never complete, as on a device that hangs; a number: but so many. */
 export function start(
   cwd: string,
   argv: readonly string[],
-  options: SpawnOptions & { readonly stuck?: boolean } = {},
+  options: SpawnOptions & { readonly stuck?: boolean | number } = {},
 ): ChildProcess {
   const { stuck = false, ...others } = options;
-  const node = stuck ? ['--import', stuckFile, mainFile] : [mainFile];
+  const node = stuck !== false ? ['--import', stuckFile, mainFile] : [mainFile];
   const { PATH, DMREMAP_ENGINE } = process.env;
-  const env = { PATH, DMREMAP_ENGINE, XDG_STATE_HOME: join(cwd, 'state') };
+  const env = {
+    PATH,
+    DMREMAP_ENGINE,
+    XDG_STATE_HOME: join(cwd, 'state'),
+    STUCK_AFTER: `${Number(stuck === true ? 0 : stuck)}`,
+  };
   return spawn(process.execPath, [...node, ...argv], {
     cwd,
     env,

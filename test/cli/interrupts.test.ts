@@ -3,11 +3,18 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { goldenBytes } from '../support/golden.js';
+import { dataOf, spareWithData } from '../support/inside.js';
 import { scratchFolder } from '../support/scratch.js';
-import { backupsIn, dmremap, ended, type Ran, start, stepsOf } from './harness.js';
+import { backupsIn, dmremap, ended, type Ran, saysOnStderr, spawned, start, stepsOf } from './harness.js';
 
 const scratch = scratchFolder();
 const damaged = goldenBytes('u_corrupt1');
+const inside = [
+  [5n, 0n],
+  [6n, 257n],
+  [8n, 700n],
+  [9n, 1300n],
+] as const;
 let folder = '';
 let spare = '';
 let count = 0;
@@ -24,37 +31,64 @@ beforeEach(async () => {
     0,
   );
   copyFileSync(spare, at('added.img'));
+  writeFileSync(at('damaged.img'), damaged);
+  writeFileSync(at('remaps.csv'), 'original,spare\n5,6000\n9,6016\n');
+  writeFileSync(at('inside.img'), spareWithData('7 7 7 x 7', inside));
 });
 const at = (name: string) => join(folder, name);
 
-const commands: readonly (readonly [name: string, argv: readonly string[]])[] = [
-  ['create', ['create', '--force', '--main=16384', '--yes=SPARE']],
-  ['repair', ['repair', '--apply']],
-  ['repair by a commit', ['repair', '--apply', '--use=copy=2']],
-  ['handover', ['handover']],
-  ['remap add', ['remap', 'add', 'SPARE', '5:6000']],
-  ['remap remove', ['remap', 'remove', 'SPARE', '1000']],
-  ['restore', ['restore', '--backup=FOLDER/backup']],
-  ['undo', ['undo', 'FOLDER/saved']],
+/** With what the spare holds before: see `beforeEach`. */
+const commands: readonly (readonly [name: string, argv: readonly string[], image: string])[] = [
+  ['create', ['create', '--force', '--main=16384', '--yes=SPARE'], 'damaged.img'],
+  ['repair', ['repair', '--apply'], 'damaged.img'],
+  ['repair by a commit', ['repair', '--apply', '--use=copy=2'], 'damaged.img'],
+  ['handover', ['handover'], 'damaged.img'],
+  ['remap add', ['remap', 'add', 'SPARE', '5:6000'], 'damaged.img'],
+  ['remap remove', ['remap', 'remove', 'SPARE', '1000'], 'damaged.img'],
+  ['remap import', ['remap', 'import', 'SPARE', 'FOLDER/remaps.csv'], 'damaged.img'],
+  ['restore', ['restore', '--backup=FOLDER/backup'], 'added.img'],
+  ['undo', ['undo', 'FOLDER/saved'], 'added.img'],
+  ['relocate', ['relocate', '--apply'], 'inside.img'],
 ];
+const imageOf = (name: string) => readFileSync(at(name));
 
-const words = (argv: readonly string[]) =>
+const words = (argv: readonly string[], path = spare) =>
   [...(argv.includes('SPARE') ? argv : [...argv, 'SPARE']), '--progress-json'].map((word) =>
-    word.replace('SPARE', spare).replace('FOLDER', folder),
+    word.replace('SPARE', path).replace('FOLDER', folder),
   );
 
-/** What a reader takes for the table, whatever its sequence; null where nobody is elected. */
+/** What a reader takes for the table, whatever its sequence and times; nobody may be elected. */
 async function tableOn(path: string) {
   const { stdout } = await dmremap(folder, ['examine', '--json', path]);
   const { elections, device, entries } = JSON.parse(stdout);
-  return { elected: elections.ours !== null, device, entries };
+  return {
+    elected: elections.ours !== null,
+    device,
+    entries: entries.map(({ original, spare }: Record<string, string>) => ({ original, spare })),
+  };
+}
+
+interface Around {
+  /** The pre-images of the command are under it. */
+  readonly home: string;
+  readonly path: string;
+  readonly before: Buffer;
+  readonly old: unknown;
+  readonly anew: unknown;
 }
 
 /** Holds what was said against what is there. */
-async function isTrue({ stderr }: Ran, home: string, before: Buffer, old: unknown, anew: unknown) {
-  const found = await tableOn(spare);
+async function isTrue({ stderr }: Ran, { home, path, before, old, anew }: Around) {
+  const found = await tableOn(path);
   expect([old, anew], stderr).toContainEqual(found);
-  const isAsBefore = readFileSync(spare).equals(before);
+  const image = readFileSync(path);
+  if (before.equals(imageOf('inside.img'))) {
+    for (const { original, spare } of found.entries) {
+      const place = Number(spare) * 512;
+      expect(image.subarray(place, place + 512).equals(dataOf(BigInt(original))), stderr).toBe(true);
+    }
+  }
+  const isAsBefore = image.equals(before);
   if (stderr.includes('nothing was written')) expect(isAsBefore).toBe(true);
   const said = stderr.match(/a reader (?:would find now|finds): .*/g)?.at(-1) ?? '';
   if (/: the old table$/.test(said)) expect(found).toEqual(old);
@@ -68,13 +102,12 @@ async function isTrue({ stderr }: Ran, home: string, before: Buffer, old: unknow
   if (stderr.includes('nothing was written')) expect(backupsIn(home)).toEqual([]);
 }
 
-describe.each(commands)('%s', (name, argv) => {
-  const added = name === 'restore' || name === 'undo';
+describe.each(commands)('%s', (_, argv, image) => {
   test.each([
     ['before its work is begun', (abort: () => void) => abort()],
     ['while its work is in flight', (abort: () => void) => process.nextTick(abort)],
   ])('an interrupt at each step, %s', async (_, soon) => {
-    const before = added ? readFileSync(at('added.img')) : Buffer.from(damaged);
+    const before = imageOf(image);
     const again = () => writeFileSync(spare, before);
     again();
     const old = await tableOn(spare);
@@ -106,34 +139,79 @@ describe.each(commands)('%s', (name, argv) => {
       //  The last read may have come back before the interrupt does.
       if (ran.status === whole.status) expect(step).toBe('read-back');
       else expect((ran.status ?? 0) & 32, `${JSON.stringify(step)}: ${ran.stderr}`).toBe(32);
-      if ((ran.status ?? 0) & 32) await isTrue(ran, home, before, old, anew);
+      if ((ran.status ?? 0) & 32) await isTrue(ran, { home, path: spare, before, old, anew });
+    }
+  });
+
+  test('a real interrupt at each write, where that hangs', { timeout: 60_000 }, async () => {
+    const { before, old, anew, steps } = await wholeRun(argv, image);
+    const writes = steps.filter(({ step }) => step === 'write').length;
+    expect(writes).toBeGreaterThan(0);
+    const hanging = async (after: number) => {
+      const { home, path } = spareIn(`hangs-${after}`, before);
+      const child = start(home, words(argv, path), { stuck: after });
+      const ending = ended(child);
+      await saysOnStderr(child, '(stuck)');
+      child.kill('SIGINT');
+      const ran = await ending;
+      expect(ran, ran.stderr).toMatchObject({ status: 32, signal: null });
+      if (/^ {2}copy \d {2}unknown/m.test(ran.stderr))
+        expect(ran.stderr).toContain('writes are still in flight');
+      //  Nothing of that write has landed, and everything before it has.
+      const told = stepsOf(ran.stderr).filter(({ step }) => step !== 'verdict');
+      expect(told.filter(({ step }) => step === 'write')).toHaveLength(after + 1);
+      expect(told.at(-1)).toMatchObject({ step: 'write' });
+      await isTrue(ran, { home, path, before, old, anew });
+      expect(ran.stderr).not.toContain('nothing was written');
+    };
+    //  Each waits a second for its write to land.
+    for (let at = 0; at < writes; at += 4) {
+      await Promise.all([at, at + 1, at + 2, at + 3].filter((after) => after < writes).map(hanging));
+    }
+  });
+
+  test('a real interrupt at each other step, wherever it comes to be heard', {
+    timeout: 60_000,
+  }, async () => {
+    const { before, old, anew, steps, status } = await wholeRun(argv, image);
+    const names = [...new Set(steps.map(({ step }) => `${step}`))].filter(
+      (step) => step !== 'write' && step !== 'verdict',
+    );
+    for (const name of names) {
+      const { home, path } = spareIn(name, before);
+      const child = start(home, words(argv, path));
+      const ending = ended(child);
+      await saysOnStderr(child, `"step":"${name}"`);
+      child.kill('SIGINT');
+      const ran = await ending;
+      expect(ran.signal).toBeNull();
+      //  It may have been done before the signal came.
+      expect([status, 32, 32 | (status ?? 0)], ran.stderr).toContain(ran.status);
+      if (ran.status === status) expect(await tableOn(path)).toEqual(anew);
+      else await isTrue(ran, { home, path, before, old, anew });
     }
   });
 });
 
+/** The spare, in a folder that becomes the home of a command. */
+function spareIn(name: string, image: Buffer) {
+  const home = at(name);
+  mkdirSync(home);
+  const path = join(home, 'spare.img');
+  writeFileSync(path, image);
+  return { home, path };
+}
+
+/** What the command comes to, and in which steps, where nothing ends it. */
+async function wholeRun(argv: readonly string[], image: string) {
+  const before = imageOf(image);
+  const { home, path } = spareIn('whole', before);
+  const old = await tableOn(path);
+  const { status, stderr } = await spawned(home, words(argv, path));
+  expect([0, 1, 4], stderr).toContain(status);
+  return { before, old, anew: await tableOn(path), steps: stepsOf(stderr), status };
+}
+
 //  What is looked at afterwards is the pre-images of the interrupted ones alone.
 const noBackupOf = (argv: readonly string[]) =>
-  argv[0] === 'undo' || argv[0] === 'restore' ? [`--preimage=${at('whole')}`] : ['--no-backup'];
-
-test('a real interrupt at each step of a handover, wherever it comes to be heard', async () => {
-  const before = Buffer.from(damaged);
-  for (let last = 1, steps = 2; last < steps; last++) {
-    writeFileSync(spare, before);
-    const old = await tableOn(spare);
-    const child = start(folder, ['handover', '--no-backup', '--progress-json', spare]);
-    let told = 0;
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      const until = told + (text.match(/^\{/gm)?.length ?? 0);
-      if (told < last && until >= last) child.kill('SIGINT');
-      told = until;
-    });
-    const ran = await ended(child);
-    steps = Math.max(steps, told);
-    expect(ran.signal).toBeNull();
-    expect([0, 32]).toContain(ran.status);
-    expect(await tableOn(spare)).toEqual(old);
-    if (ran.stderr.includes('nothing was written')) expect(readFileSync(spare).equals(before)).toBe(true);
-    else if (ran.status === 32)
-      expect(ran.stderr).toMatch(/a reader (would find now|finds): the elected table/);
-  }
-});
+  argv[0] === 'undo' || argv[0] === 'restore' ? [`--preimage=${at('whole.saved')}`] : ['--no-backup'];

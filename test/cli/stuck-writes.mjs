@@ -1,13 +1,15 @@
 // Preloaded into a real process: its durable writes go nowhere and never complete, as on a device that hangs. An abort
-// settles them as the engine does: what was issued is unknown, what was not is untouched.
+// settles them as the engine does: what was issued is unknown, what was not is untouched. STUCK_AFTER: so many batches of
+// them land before.
 import { native } from '../../dist/device/native.js';
 
 const { addon } = native();
 const { submit, abort } = addon;
 const stuck = new Map();
+let left = Number(process.env.STUCK_AFTER ?? 0);
 
 addon.submit = (id, device, steps, groupEnds, durable) => {
-  if (!durable) return submit(id, device, steps, groupEnds, durable);
+  if (!durable || left-- > 0) return submit(id, device, steps, groupEnds, durable);
   stuck.set(id, { count: steps.length / 3, issued: groupEnds[0] });
   process.stderr.write('(stuck)\n');
   return undefined;
