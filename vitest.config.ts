@@ -6,6 +6,7 @@ import { defineConfig } from 'vitest/config';
 //   device   devices, on the engine that `auto` takes, or DMREMAP_ENGINE: once for each (.ci/run).
 const pure = [
   'test/{base,crash}/**/*.test.ts',
+  'test/bench/!(start).test.ts',
   'test/{format,recovery}/!(new-file|sealed-image).test.ts',
   'test/cli/{completion,man}.test.ts',
   'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',

@@ -8,6 +8,7 @@ import { mapOf } from '../../lib/store/spare-map.js';
 import { type Drawn, drawnNow, drawSlot, examineImage } from '../support/disk.js';
 import { goldenImages } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
+import { tagsOf } from '../support/svg.js';
 import { dmremap, documentOf, goldenFile, stateOf } from './harness.js';
 
 const folder = scratchFolder();
@@ -165,24 +166,3 @@ describe('the picture', () => {
     expect(ran).toMatchObject({ status: 16, stdout: '', stderr: expect.stringContaining('ERR_USAGE') });
   });
 });
-
-/** The names of the elements; fails where the document is not well-formed. */
-function tagsOf(svg: string): string[] {
-  const open: string[] = [];
-  const names: string[] = [];
-  const rest = svg.replace(
-    /<(\/?)([a-z]+)((?: [\w:-]+="[^"<&]*")*)(\/?)>/g,
-    (_, ends, name, _attributes, empty) => {
-      if (ends === '/') expect(open.pop()).toBe(name);
-      else {
-        names.push(name);
-        if (empty === '') open.push(name);
-      }
-      return '';
-    },
-  );
-  expect(open).toEqual([]);
-  expect(names[0]).toBe('svg');
-  expect(rest.replace(/&#\d+;/g, '')).not.toMatch(/[<>&]/);
-  return names;
-}
