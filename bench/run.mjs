@@ -1,0 +1,8 @@
+// Room: bench. All benchmarks, or those that are named: `npm run bench [-- NAME...] [--json FILE] [--plot] [--quick]`.
+// Each is a script of its own too. In the order in which they are shown.
+import { codec } from './codec.mjs';
+import { main } from './frame/main.mjs';
+import { start } from './start.mjs';
+import { table } from './table.mjs';
+
+await main([codec, table, start], 'npm run bench --');
