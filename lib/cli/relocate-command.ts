@@ -1,12 +1,13 @@
 // Room: cli. `dmremap relocate`: moves data out of the metadata region. It tells its plan; only --apply writes.
-import type { DmremapError } from '../base/errors.js';
+import { DmremapError } from '../base/errors.js';
 import { sha256Of } from '../format/sealed-image.js';
 import { readRegion, rehearsalOf } from '../recovery/region.js';
 import { type Plan, rehearse } from '../recovery/rehearse.js';
 import { planFor, type RelocateReport, rangesBehind, relocate } from '../recovery/relocate.js';
-import type { RelocationPlan } from '../recovery/relocate-plan.js';
+import { placeSectors, type RelocationPlan } from '../recovery/relocate-plan.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
+import { listOf, pick } from '../store/words.js';
 import { ambiguousError } from './ambiguity.js';
 import { type Args, exactOperands } from './args.js';
 import { type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
@@ -18,7 +19,7 @@ import { escapeMessage, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { ExplainedError, explanation } from './failure.js';
 import { limitsOf } from './limits.js';
-import { copyOption, timeoutOption } from './numbers.js';
+import { copyOption, timeoutOption, wholeNumber } from './numbers.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { relocatedLines, relocationLines, statusAfter } from './relocate-text.js';
 import { openForReading, type Spare, withSpare } from './spare.js';
@@ -70,6 +71,10 @@ export const relocateCommand: Command = {
     apply: { help: 'carry the plan out' },
     plan: { value: 'ID', help: 'with --apply: only if it is this plan, of the last 24 hours' },
     copy: { value: 'N', help: 'go on from copy N (0 to 4), where more than one could be the right one' },
+    avoid: {
+      value: 'LIST',
+      help: 'sectors of the spare, as 1280,1304, whose places cannot be read or written: move nothing there',
+    },
     doubtful: { help: 'move what may be no data too, and metadata that lies where data was' },
     ...dataInMetadataOption,
     ...writeOptions,
@@ -78,6 +83,7 @@ export const relocateCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     copyOption(args, name);
+    avoidOption(args);
     backupChoice(args, name);
     const planned = plannedOption(context, args, name);
     const timeoutMs = timeoutOption(args, name);
@@ -112,6 +118,7 @@ async function lookAt(
   const copy = copyOption(args, name);
   const options = {
     copy,
+    avoid: avoidOption(args),
     doubtful: args.flags.has('doubtful'),
     allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
     allowUnsafe: args.flags.has('allow-single-copy'),
@@ -128,9 +135,40 @@ async function lookAt(
   const refusal =
     plan.refusal?.code === 'ERR_METADATA_AMBIGUOUS' ? ambiguousError(report, `${path}: `, way) : plan.refusal;
   if (refusal !== null || plan.moves.length === 0) return { report, plan, refusal, job, trial: null };
-  const all = await readRegion(device, limits, rangesBehind(plan));
+  const all = await readRegion(device, limits, rangesBehind(plan)).catch(async (error) => {
+    throw (await unreadablePlaces(args, { device, path, limits }, plan)) ?? error;
+  });
   context.progress?.begin('plan');
   return { report, plan, refusal, job, trial: await rehearse(device, all, now, operate) };
+}
+
+/** `--avoid LIST`. */
+const avoidOption = (args: Args): readonly bigint[] =>
+  args.values
+    .get('avoid')
+    ?.split(',')
+    .map((text) => wholeNumber(text, '--avoid', name)) ?? [];
+
+/** On a spare that dies free places may be bad too: says of all of them at once how to do without. */
+async function unreadablePlaces(
+  args: Args,
+  { device, path, limits }: Spare,
+  { moves }: RelocationPlan,
+): Promise<ExplainedError | undefined> {
+  const bad: bigint[] = [];
+  for (const { to } of moves) {
+    try {
+      await device.read(to * 512n, placeSectors * 512, limits());
+    } catch (error) {
+      if (!(error instanceof DmremapError) || error.code !== 'ERR_IO') throw error;
+      bad.push(to);
+    }
+  }
+  if (bad.length === 0) return undefined;
+  const places = `${pick(bad.length, 'the free place', 'the free places')} at sector ${listOf(bad.map(String))}`;
+  return new ExplainedError('ERR_IO', `${path}: ${places} cannot be read`, [
+    `--avoid ${[...avoidOption(args), ...bad].join(',')} moves the data elsewhere`,
+  ]);
 }
 
 /** The refusal, with what helps. */

@@ -37,6 +37,8 @@ export interface RelocateOptions {
   readonly doubtful?: boolean | undefined;
   /** Goes on although a crash, or the commit, may destroy what is in the region. */
   readonly allowDataInMetadata?: boolean | undefined;
+  /** Sectors of the spare: no place that one of them lies in is given out. For places that the drive cannot use any more. */
+  readonly avoid?: readonly bigint[] | undefined;
   /** Goes on where only one copy fits. */
   readonly allowUnsafe?: boolean | undefined;
 }
@@ -94,7 +96,7 @@ export function planRelocation(
   const wanted = judged.filter(({ holds }) => holds === 'data' || options.doubtful);
   if (wanted.length === 0) return { ...nothing, source: shown, inside: judged, entries };
 
-  const places = placesOn(report, shown, spareSectors);
+  const places = placesOn(report, shown, spareSectors, options.avoid);
   const moves: Move[] = [];
   const destinations = new Map<number, Sector>();
   try {
@@ -194,7 +196,12 @@ function chunksOf(wanted: readonly InsideEntry[]): InsideEntry[][] {
 }
 
 /** What may be handed out: no place of any table that is still there, nor of what such a table has left behind. */
-function placesOn({ copies }: Findings, shown: ValidSlot, onDevice: bigint): RemapTable {
+function placesOn(
+  { copies }: Findings,
+  shown: ValidSlot,
+  onDevice: bigint,
+  avoid: readonly bigint[] = [],
+): RemapTable {
   const { mainDeviceSectors, spareDeviceSectors } = shown.slot.header;
   const spareSectors = onDevice < spareDeviceSectors ? onDevice : spareDeviceSectors;
   const table = new RemapTable({ mainSectors: mainDeviceSectors, spareSectors }, shown.slot.entries);
@@ -204,6 +211,7 @@ function placesOn({ copies }: Findings, shown: ValidSlot, onDevice: bigint): Rem
       table.reserve((spareSector + BigInt(placeSectors - 1)) as Sector);
     }
   }
+  for (const one of avoid) table.reserve(sector(one));
   return table;
 }
 

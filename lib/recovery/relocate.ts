@@ -4,7 +4,7 @@
 import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError, OperationError } from '../base/errors.js';
 import { byteOffset, clockSeconds, type Sequence, sectorsIn, sequence, u64Max } from '../base/units.js';
-import type { Device, WriteStep } from '../device/device.js';
+import { BatchError, type Device, type WriteStep } from '../device/device.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { metadataOf, withEntries } from '../format/metadata.js';
 import { futureToleranceSeconds } from '../format/structure.js';
@@ -219,7 +219,7 @@ function asCommitError(
   });
   const final = { copies, finds };
   const inFlight = error instanceof OperationError ? error : undefined;
-  return new CommitError(error.code, `${error.message}; no copy was touched`, {
+  return new CommitError(error.code, `${error.message}${placeText(error)}; no copy was touched`, {
     cause: error,
     errno: error.errno,
     sequence: next,
@@ -231,4 +231,10 @@ function asCommitError(
     }),
     hold: inFlight && (() => void inFlight.drained),
   });
+}
+
+/** Which place it was, as a sector. */
+function placeText(error: DmremapError): string {
+  const failed = error instanceof BatchError && error.writes.find(({ errno }) => errno === error.errno);
+  return failed && error.errno !== undefined ? `, of the free place at sector ${failed.offset / 512n}` : '';
 }

@@ -121,6 +121,8 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [['relocate', '--copy=5', image], "bad number '5' for --copy"],
   [['relocate', '--plan=1', '--apply', image], "bad value '1' for --plan"],
   [['relocate', `--plan=1-${'0'.repeat(32)}`, image], "'--plan' goes with '--apply'"],
+  [['relocate', '--avoid=1280,', image], "bad number '' for --avoid"],
+  [['relocate', '--avoid=18446744073709551616', image], 'for --avoid: a whole decimal number from 0'],
   [['relocate', '--doubtful=1', image], "option '--doubtful' takes no value"],
   [['doctor', ''], 'PATH is empty'],
   [['doctor', image, image], 'is one operand too many'],

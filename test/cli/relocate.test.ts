@@ -3,12 +3,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { LyingDevice } from '../../lib/device/lying-device.js';
 import { sealImage } from '../../lib/format/sealed-image.js';
 import { decodePreimage } from '../../lib/recovery/preimage.js';
 import { examineImage } from '../support/disk.js';
 import { dataOf, type Remap, spareWithData } from '../support/inside.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
-import { backupsIn, documentOf, spawned, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
 import { killedAtEachWrite } from './killed.js';
 
 const scratch = scratchFolder();
@@ -268,3 +269,41 @@ test.skipIf(whyNoLoop()).each([512, 4096])(
     expect(readFileSync(spare).subarray(0, regionBytes).equals(before.subarray(0, regionBytes))).toBe(true);
   },
 );
+
+describe('free places that the drive cannot use', () => {
+  const places = (first: number, count = 1) => ({ offset: BigInt(first) * 512n, length: 4096 * count });
+  /** A spare whose first two free places cannot be read; of the next two the second cannot be written. */
+  function dying() {
+    const device = new LyingDevice(spareWithData('7 7 7 x 7', remaps));
+    device.lay({ fault: 'error', errno: 'EIO' }, { on: 'read', range: places(1280, 2) });
+    device.lay({ fault: 'error', errno: 'EIO' }, { on: 'write', range: places(1320) });
+    return device;
+  }
+  const relocateOn = (device: LyingDevice, ...options: string[]) =>
+    dmremap(folder, ['relocate', '--no-backup', ...options, '/dev/spare'], {
+      openDevice: async () => device,
+    });
+
+  test('are told with the option that does without them', async () => {
+    for (const options of [[], ['--apply']]) {
+      const device = dying();
+      const { status, stderr } = await relocateOn(device, ...options);
+      expect(status).toBe(8);
+      expect(stderr).toContain('the free places at sector 1280 and 1288 cannot be read (ERR_IO)');
+      expect(stderr).toContain('  --avoid 1280,1288 moves the data elsewhere\n');
+      expect(device.count.write).toBe(0);
+    }
+    const { status, stderr } = await relocateOn(dying(), '--apply', '--avoid=1280,1295');
+    expect(status).toBe(8);
+    expect(stderr).toContain('of the free place at sector 1320; no copy was touched (ERR_IO)');
+  });
+
+  test('are avoided', async () => {
+    const device = dying();
+    const { status, stdout } = await relocateOn(device, '--apply', '--avoid=1280,1295,1320', '--json');
+    expect(status).toBe(1);
+    expect(documentOf(stdout)).toMatchObject({ inside: [{ to: '1312' }, { to: '1328' }, { to: '1336' }] });
+    writeFileSync(spare, device.bytes);
+    expect(whole()).toEqual(all);
+  });
+});
