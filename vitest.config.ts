@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // What a test touches decides how often it has to run:
 //   pure     memory alone: once. That nothing else is touched is checked (test/support/pure.mjs).
-//   engines  each engine by its name, devices that hang: once. With DMREMAP_ENGINE for the one that it names.
+//   engines  each engine by its name, devices that hang, and what goes by no engine: once. With DMREMAP_ENGINE for the one
+//            that it names.
 //   device   devices, on the engine that `auto` takes, or DMREMAP_ENGINE: once for each (.ci/run).
 const pure = [
   'test/{base,crash}/**/*.test.ts',
@@ -17,6 +18,8 @@ const engines = [
   'test/device/{contract,engines,probe,walls}.test.ts',
   'test/cli/doctor*.test.ts',
   'test/target/life-*.test.ts',
+  'test/{corpus,stories}/**/*.test.ts',
+  'test/bench/start.test.ts',
 ];
 const all = ['test/**/*.test.ts'];
 

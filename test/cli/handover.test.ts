@@ -134,7 +134,9 @@ describe('a refusal leaves the spare as it is, and no backup', () => {
     const before = stateOf(path);
     const refused = await dmremap(folder, ['handover', path], { now });
     expect(refused).toMatchObject({ status: 8, stdout: '' });
-    expect(refused.stderr).toContain('(ERR_DATA_IN_METADATA)\n  --allow-data-in-metadata');
+    expect(refused.stderr).toContain(
+      '(ERR_DATA_IN_METADATA)\n  `dmremap relocate` moves it out; --allow-data-in-metadata',
+    );
     expect(stateOf(path)).toEqual(before);
     expect(backupsIn(folder)).toEqual([]);
     const forced = await dmremap(folder, ['handover', '--allow-data-in-metadata', path], { now });

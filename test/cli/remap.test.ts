@@ -132,6 +132,8 @@ describe('remap lookup', () => {
     expect(documentOf(stdout)).toEqual({
       schema: 'dmremap.remap-lookup/1',
       path,
+      changedWhileRead: false,
+      stillChanging: false,
       geometry: 'driver',
       copy: 0,
       sequence: '2',
