@@ -31,6 +31,8 @@ test('the document of one remap is that of the specification', () => {
     sizeBytes: '655360',
     geometry: 'driver',
     now: '1760000000',
+    changedWhileRead: false,
+    stillChanging: false,
     copies: [
       {
         copy: 0,
