@@ -123,7 +123,10 @@ export class Expected {
     // What was called later has waited for this read.
     const fits = ({ value: of, order, untouched }: Candidate) =>
       of === value && !untouched && (of === zeros || order < view.before);
-    const now = sector.live.findLast(fits);
+    // Zeros of a read that is under way came after what was called before this one.
+    const orderOf = ({ order }: Candidate) => (Number.isFinite(order) ? order : view.order);
+    // Whose zeros they are cannot be told: those that came first say the least of the rest.
+    const [now] = sector.live.filter(fits).sort((a, b) => orderOf(a) - orderOf(b));
     const found = now ?? own.findLast(fits);
     if (found === undefined) {
       const list = (candidates: readonly Candidate[]) => candidates.map(name).join(' ') || 'none';
@@ -134,8 +137,7 @@ export class Expected {
     }
     found.seen = true;
     if (now === undefined) return;
-    // Zeros of a read that is under way came after what was called before this one.
-    const order = Number.isFinite(now.order) ? now.order : view.order;
+    const order = orderOf(now);
     sector.live = since(sector.live, order);
     if (now.durable) sector.disk = since(sector.disk, order);
   }
