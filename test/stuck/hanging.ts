@@ -52,7 +52,7 @@ async function throttled(): Promise<Hanging> {
     path: disk.path,
     tells: false,
     stall: () => disk.stall(),
-    // Threads can be seen waiting; with the others, what was handed over is with the kernel.
+    // Threads can be seen waiting; what was handed over to io_uring is with the kernel.
     held: async (count, { engine, pid }) => (engine === 'threads' ? whenStuck(count, pid) : undefined),
     holds: async () => undefined,
     release: () => disk.release(),
@@ -103,7 +103,14 @@ export const hangingKinds: readonly HangingKind[] = [
     make: async () => overFuse(await stuckLoop()),
     ...inFlight,
   },
-  { title: 'a throttled loop device', fixture: 'throttledLoop', make: throttled, ...inFlight },
+  {
+    title: 'a throttled loop device',
+    fixture: 'throttledLoop',
+    make: throttled,
+    ...inFlight,
+    // A thread of ours submits there, and nothing tells that it has: what it has not when its process dies is not written.
+    lands: (engine) => engine !== 'libaio',
+  },
   {
     title: 'a stuck file on FUSE',
     fixture: 'stuckFile',
