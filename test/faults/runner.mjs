@@ -107,10 +107,10 @@ if (isMainThread) {
   async function differences(before) {
     const patience = Date.now() + 5000;
     let now = held();
-    // A segment that once stayed may go at last.
+    // What grows is left behind. What shrinks was on its way when it was counted: a job that ends, a segment that goes at last.
     const changed = () =>
       Object.keys(before).filter((key) =>
-        key === 'mappings' ? now[key] > before[key] : now[key] !== before[key],
+        typeof now[key] === 'number' ? now[key] > before[key] : now[key] !== before[key],
       );
     while (changed().length > 0 && Date.now() < patience) {
       await nextTurn();
