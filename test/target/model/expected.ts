@@ -75,13 +75,15 @@ export class Expected {
       });
   }
 
-  /** It was told as written. */
-  written(order: number, first: number, count: number, durable: boolean): void {
+  /** It was told as written: at its end, or `late`, when it had drained after an abort. */
+  written(order: number, first: number, count: number, durable: boolean, late = false): void {
     for (const sector of this.#range(first, count)) {
       sector.live = since(sector.live, order);
       if (durable) sector.disk = since(sector.disk, order);
       sector.told = Math.max(sector.told, order);
     }
+    // An aborted one keeps nobody waiting: who is under way may have read before it landed.
+    if (late) return;
     // Requests for the same sectors keep the order of their calls: who came later finds it.
     for (const view of this.#views) {
       if (view.order < order) continue;

@@ -21,7 +21,7 @@ export function write(world: World, first: number, count: number, options: Write
   const order = world.now + 1;
   const learn = (outcome: Outcome) => {
     if (outcome === 'untouched') expected.untouched(order, first, count);
-    if (outcome === 'written') expected.written(order, first, count, durable);
+    if (outcome === 'written') expected.written(order, first, count, durable, true);
   };
   expected.begin(order, first, count, durable);
   return world.follow(
