@@ -58,7 +58,15 @@ export class Expected {
 
   /** A write was called. */
   begin(order: number, first: number, count: number, durable: boolean): void {
-    for (const sector of this.#range(first, count)) add(sector, order, order, durable);
+    this.#range(first, count).forEach((sector, at) => {
+      const candidate = add(sector, order, order, durable);
+      //  Also where it is gone again when the read ends: that one has read twice, and this can have come in between.
+      for (const { before, sectors, first: start } of this.#views) {
+        const own = sectors[first + at - start];
+        if (before === Number.POSITIVE_INFINITY && own !== undefined)
+          sectors[first + at - start] = [...own, candidate];
+      }
+    });
   }
 
   /**
