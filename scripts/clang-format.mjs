@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './lib/native-build.mjs';
 
-const files = ['native', 'test/stuck/native'].flatMap((folder) =>
+const files = ['native', 'test/stuck/native', 'bench/native'].flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((name) => /\.(cc|h|c)$/.test(name))
     .map((name) => join(folder, name)),

@@ -1,8 +1,9 @@
 // Brings a fresh clone to where it can be run: Debian packages, npm packages, the native addon, the compiled library.
-// What is done already is passed over. `--test` adds what only the tests need, `--lint` what the linters and
-// `--sanitize` what the sanitizers do. Plain Node, no packages.
+// What is done already is passed over. `--test` adds what only the tests need, `--bench` what the benchmarks, `--lint` what the
+// linters and `--sanitize` what the sanitizers do. Plain Node, no packages.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { benchFolder, benchSources, buildBench } from './lib/bench-build.mjs';
 import { buildFaults, buildNative, faultsFolder, hasLiburing, root } from './lib/native-build.mjs';
 import { once } from './lib/steps.mjs';
 import { buildStuck, hasLibfuse, stuckFolder } from './lib/stuck-build.mjs';
@@ -21,11 +22,13 @@ const packages = [
   { name: 'python3', present: () => onPath('python3') },
 ];
 const forTests = process.argv.includes('--test');
+// CI runs each benchmark too, and what they measure on hangs by the same helpers.
+const forBench = forTests || process.argv.includes('--bench');
+if (forBench) packages.push({ name: 'libfuse3-dev', present: hasLibfuse });
 if (forTests) {
   packages.push(
     { name: 'mount', present: () => anywhere('losetup') },
     { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
-    { name: 'libfuse3-dev', present: hasLibfuse },
     { name: 'strace', present: () => onPath('strace') },
     { name: 'groff-base', present: () => onPath('groff') },
     { name: 'bsdutils', present: () => onPath('script') },
@@ -94,12 +97,23 @@ if (forTests) {
       if (buildFaults() !== 0) process.exit(1);
     },
   });
+}
+
+if (forBench) {
   once('stuck', {
-    inputs: ['test/stuck/native', 'scripts/lib/stuck-build.mjs'],
+    inputs: ['test/stuck/native', 'scripts/lib/stuck-build.mjs', 'scripts/lib/c-build.mjs'],
     product: `${stuckFolder}/uring_write`,
     work: () => {
       console.error('dmremap setup: building the helpers that make devices hang');
       if (buildStuck() !== 0) process.exit(1);
+    },
+  });
+  once('bench', {
+    inputs: [benchSources, 'scripts/lib/bench-build.mjs', 'scripts/lib/c-build.mjs'],
+    product: `${benchFolder}/writes`,
+    work: () => {
+      console.error('dmremap setup: building the programs that the benchmarks compare with');
+      if (buildBench() !== 0) process.exit(1);
     },
   });
 }

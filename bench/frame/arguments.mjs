@@ -22,7 +22,8 @@ export function parse(benchmarks, argv) {
     throw new UsageError(`--path: ${chosen.map(({ name }) => name).join(', ')} need no device`);
   }
   if (path === '' || values.json === '') throw new UsageError('an empty path names nothing');
-  return { quick: false, plot: false, help: false, ...values, chosen };
+  if (values.destroy && path === undefined) throw new UsageError('--destroy: of what? --path names it');
+  return { quick: false, plot: false, help: false, destroy: false, ...values, chosen };
 }
 
 function parsed(argv) {
@@ -34,6 +35,7 @@ function parsed(argv) {
         json: { type: 'string' },
         plot: { type: 'boolean' },
         path: { type: 'string' },
+        destroy: { type: 'boolean' },
         quick: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
@@ -53,7 +55,12 @@ export function usage(script, benchmarks) {
     '',
     '  --json FILE   writes the figures of each round (docs/bench.schema.json)',
     '  --plot        draws SVG plots, beside FILE or in this folder',
-    ...(usesPath ? ['  --path PATH   the file or block device to measure on'] : []),
+    ...(usesPath
+      ? [
+          '  --path PATH   the file or block device to measure on: an empty one, or one that is made, and removed again',
+          '  --destroy     what lies in its first 64 MiB may be overwritten. There is no way back',
+        ]
+      : []),
     '  --quick       a few short rounds: to see that it runs',
     '',
   ].join('\n');

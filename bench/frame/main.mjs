@@ -20,7 +20,7 @@ const lengths = {
  *   name, title   what it is called, and what it measures, in a line
  *   usesPath      whether it measures on the device that the user names
  *   withEngine    whether an engine moves bytes in it
- *   groups        of a job, what is measured: see rounds.mjs and result.mjs
+ *   groups        of a job, what is measured: see rounds.mjs and result.mjs. Its `keep()` takes what is to be disposed of in the end
  *   plots         which groups are drawn together: see plot.mjs
  */
 export async function main(benchmarks, script, argv = process.argv.slice(2)) {
@@ -37,7 +37,7 @@ export async function main(benchmarks, script, argv = process.argv.slice(2)) {
 
 const say = (text) => console.error(`bench: ${printable(text)}`);
 
-async function run({ chosen, json, plot, path, quick }) {
+async function run({ chosen, json, plot, path, destroy, quick }) {
   const folder = folderOf(json);
   const withEngine = chosen.some((benchmark) => benchmark.withEngine);
   const result = {
@@ -47,7 +47,7 @@ async function run({ chosen, json, plot, path, quick }) {
     failures: [],
   };
   console.log(headerText(result));
-  const job = { path, length: lengths[quick ? 'quick' : 'full'], scratch: scratchFolder() };
+  const job = { path, destroy, quick, length: lengths[quick ? 'quick' : 'full'], scratch: scratchFolder() };
   for (const benchmark of chosen) {
     try {
       const measured = await measure(benchmark, job);
@@ -66,23 +66,33 @@ async function run({ chosen, json, plot, path, quick }) {
 }
 
 async function measure({ name, title, groups: groupsOf }, job) {
-  const definitions = await groupsOf(job);
-  const groups = [];
-  const goals = [];
-  for (const [at, definition] of definitions.entries()) {
-    say(`${name} ${at + 1}/${definitions.length}: ${definition.title}`);
-    const samples = await measureGroup(definition, job.length);
-    const group = groupResult(definition, samples);
-    groups.push(group);
-    goals.push(...goalsOf(definition, group));
+  const kept = [];
+  const keep = (resource) => {
+    kept.push(resource);
+    return resource;
+  };
+  try {
+    const definitions = await groupsOf({ ...job, keep, say });
+    const groups = [];
+    const goals = [];
+    for (const [at, definition] of definitions.entries()) {
+      say(`${name} ${at + 1}/${definitions.length}: ${definition.title}`);
+      const samples = await measureGroup(definition, job.length);
+      const group = groupResult(definition, samples);
+      groups.push(group);
+      goals.push(...goalsOf(definition, group));
+    }
+    return { name, title, groups, goals };
+  } finally {
+    for (const resource of kept.reverse()) await resource[Symbol.asyncDispose]();
   }
-  return { name, title, groups, goals };
 }
 
 async function drawAll({ plots }, { name, groups }, folder) {
   // A charting library takes a while to load, and is there for this alone.
   const { drawPlot } = await import('./plot.mjs');
   for (const plot of plots) {
+    if (!groups.some((group) => plot.groups.test(group.name))) continue;
     const file = join(folder, `bench-${name}-${plot.name}.svg`);
     writeFileSync(file, drawPlot(plot, groups));
     say(`wrote ${file}`);

@@ -10,20 +10,22 @@ import { valueText } from './text.mjs';
 use([BarChart, CustomChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
 //  Okabe and Ito: told apart by those who do not see all colours.
-const colours = ['#0072b2', '#56b4e9', '#e69f00', '#999999', '#009e73', '#d55e00'];
+const colours = ['#0072b2', '#56b4e9', '#e69f00', '#999999', '#009e73', '#d55e00', '#cc79a7', '#f0e442'];
 const width = 860;
 
 /**
- * @param plot `title`, `measure`, and `groups`: an expression for the names of the groups that belong on it.
- * @param groups as in the results. Those of a plot have the same sides.
+ * @param plot `title`, `measure`, and `groups`: an expression for the names of the groups that belong on it; `sides`: those of them
+ *   that are drawn, at most eight, where it is not all that the first group has.
+ * @param groups as in the results, one of them on the plot at least. A group that lacks a side has a gap there.
  * @returns an SVG document.
  */
-export function drawPlot({ title, measure, groups: wanted }, groups) {
+export function drawPlot({ title, measure, groups: wanted, sides: named }, groups) {
   const drawn = groups.filter(({ name }) => wanted.test(name));
-  const sides = drawn[0].sides.map(({ name }) => name);
+  const measured = (name) => drawn.some(({ sides }) => sides.some((side) => side.name === name));
+  const sides = (named ?? drawn[0].sides.map(({ name }) => name)).filter(measured);
   const { unit } = measures[measure];
   const spreads = (name) =>
-    drawn.map(({ sides }) => sides.find((side) => side.name === name).measures[measure]);
+    drawn.map(({ sides }) => sides.find((side) => side.name === name)?.measures[measure]);
   const bars = sides.length * drawn.length;
   const chart = init(null, null, {
     renderer: 'svg',
@@ -51,7 +53,7 @@ export function drawPlot({ title, measure, groups: wanted }, groups) {
           name,
           type: 'bar',
           silent: true,
-          data: spreads(name).map(({ median }) => median),
+          data: spreads(name).map((spread) => spread?.median ?? null),
         })),
         ...sides.map((name, at) => whiskers(spreads(name), at, sides.length, unit)),
       ],
@@ -71,7 +73,7 @@ function whiskers(spreads, side, sides, unit) {
     type: 'custom',
     silent: true,
     z: 3,
-    data: spreads.map(({ min, max }, group) => [min, max, group]),
+    data: spreads.flatMap((spread, group) => (spread === undefined ? [] : [[spread.min, spread.max, group]])),
     encode: { x: [0, 1], y: 2 },
     renderItem(_, api) {
       // Where echarts lays the bars of a category: beside each other, as wide as barLayout says.

@@ -6,15 +6,21 @@ export const measures = {
   time: { title: 'time', unit: 'ns' },
   cpu: { title: 'CPU', unit: 'ns' },
   rate: { title: 'a second', unit: '1/s' },
+  p50: { title: 'p50', unit: 'ns' },
+  p99: { title: 'p99', unit: 'ns' },
+  slowest: { title: 'slowest', unit: 'ns' },
+  written: { title: 'written', unit: 'bytes' },
+  delay: { title: 'loop delay', unit: 'ns' },
+  exit: { title: 'exit', unit: 'ns' },
   memory: { title: 'max RSS', unit: 'bytes' },
 };
 
 /**
  * A group of sides that was measured.
- * @param group its `ratios`: `{ of, to, measure }` by the names of sides; `goal` where there is one.
+ * @param group its `ratios`: `{ of, to, measure }` by the names of sides.
  * @param samples by side and round.
  */
-export function groupResult({ name, title, sides, ratios }, samples) {
+export function groupResult({ name, title, sides, ratios = [] }, samples) {
   const valuesOf = (at, measure) => samples[at].map((sample) => sample[measure]);
   const numberOf = (wanted) => sides.findIndex((side) => side.name === wanted);
   return {
@@ -26,7 +32,7 @@ export function groupResult({ name, title, sides, ratios }, samples) {
       measures: Object.fromEntries(
         Object.keys(samples[at][0]).map((measure) => {
           const values = valuesOf(at, measure);
-          return [measure, { unit: measures[measure].unit, values, ...spreadOf(values) }];
+          return [measure, { unit: measures[measure].unit, values, ...named(side, measure, values) }];
         }),
       ),
     })),
@@ -39,13 +45,31 @@ export function groupResult({ name, title, sides, ratios }, samples) {
   };
 }
 
-/** The goals of a group, and whether they are met. */
-export function goalsOf(group, { ratios }) {
-  return group.ratios.flatMap(({ of, to, measure, goal }, at) => {
+function named(side, measure, values) {
+  try {
+    return spreadOf(values);
+  } catch (error) {
+    throw new RangeError(`${side.name}, ${measures[measure].title}: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * The goals of a group, and whether they are met.
+ * @param group the `goal` of a ratio is held against its median; `bounds` are goals of one side alone, `{ of, measure, statistic, goal }`,
+ *   held against the median or the greatest of its rounds.
+ */
+export function goalsOf({ name, ratios = [], bounds = [] }, result) {
+  const ofRatios = ratios.flatMap(({ of, to, measure, goal }, at) => {
     if (goal === undefined) return [];
-    const { median } = ratios[at];
-    return [{ group: group.name, of, to, measure, ...goal, median, met: meets(goal, median) }];
+    const { median } = result.ratios[at];
+    return [{ group: name, of, to, measure, ...goal, median, met: meets(goal, median) }];
   });
+  const ofSides = bounds.map(({ of, measure, statistic, goal }) => {
+    const side = result.sides.find((one) => one.name === of);
+    const { unit, [statistic]: value } = side.measures[measure];
+    return { group: name, of, measure, ...goal, statistic, unit, value, met: meets(goal, value) };
+  });
+  return [...ofRatios, ...ofSides];
 }
 
 /** The last line of a run, and its exit status: 1 where something could not be measured. A goal that is not met is a result. */

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 /**
  * Starts the process of a side.
  * @param module URL of a module that exports `sides`. @param parameters as JSON can hold them.
+ * @param settings of the environment, beside those that this process has.
  * @returns a side: `warm()` resolves to its answer, `round()` to a sample, `stop()` when it has gone.
  */
-export async function sideProcess(module, name, parameters, { warmUpMs, roundMs }) {
+export async function sideProcess(module, name, parameters, { warmUpMs, roundMs }, settings = {}) {
   const words = [module, name, JSON.stringify(parameters)];
   const child = fork(join(import.meta.dirname, 'side.mjs'), words, {
     execArgv: ['--expose-gc'],
+    env: { ...process.env, ...settings },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let said = '';
@@ -37,7 +39,7 @@ export async function sideProcess(module, name, parameters, { warmUpMs, roundMs 
   await next();
   return {
     warm: async () => (await ask('warm', { warmUpMs, roundMs })).answer,
-    round: () => ask('round'),
+    round: () => ask('round', { warmUpMs, roundMs }),
     stop: () => {
       child.kill();
       return closed;

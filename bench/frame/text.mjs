@@ -97,7 +97,13 @@ function groupText({ title, sides, ratios }) {
   return [`  ${title}`, ...table([head, ...rows, ...ratioRows])];
 }
 
-const boundText = ({ atLeast, atMost }) => (atLeast === undefined ? `<= ${atMost} x` : `>= ${atLeast} x`);
+function boundText({ atLeast, atMost, unit }) {
+  const bound = atLeast ?? atMost;
+  return `${atLeast === undefined ? '<=' : '>='} ${unit === undefined ? `${bound} x` : valueText(bound, unit)}`;
+}
+
+const reachedText = ({ median, value, unit }) =>
+  unit === undefined ? ratioText(median) : valueText(value, unit);
 
 /** The goals that were measured. */
 function goalsText(goals) {
@@ -105,10 +111,10 @@ function goalsText(goals) {
   const rows = goals.map((goal) => [
     `${goal.what}`,
     boundText(goal),
-    ratioText(goal.median),
+    reachedText(goal),
     goal.met ? 'met' : 'NOT MET',
   ]);
-  return [...table([['goal', '', 'median', ''], ...rows]), ''];
+  return [...table([['goal', '', 'reached', ''], ...rows]), ''];
 }
 
 /** A benchmark: what was measured, its groups and its goals. */

@@ -5,6 +5,7 @@ import { helperPath } from './helper.js';
 export type Fixture =
   | 'stuckFile'
   | 'stuckLoop'
+  | 'memoryLoop'
   | 'throttledLoop'
   | 'frozenFile'
   | 'fullPipe'
@@ -20,7 +21,8 @@ export function whyNo(fixture: Fixture): string | undefined {
 const reasons: Record<Fixture, () => string | undefined> = {
   stuckFile: () => noRoot('a FUSE mount') ?? noHelper('stuckfs') ?? noDevice('/dev/fuse'),
   stuckLoop: () => reasons.stuckFile() ?? noLoop(),
-  throttledLoop: () => noRoot('a loop device') ?? noLoop() ?? noThrottle(),
+  memoryLoop: () => noRoot('a loop device') ?? noLoop(),
+  throttledLoop: () => reasons.memoryLoop() ?? noThrottle(),
   frozenFile: () => noRoot('freezing a file system') ?? noLoop() ?? noHelper('stuck_freeze') ?? noMkfs(),
   fullPipe: () => noHelper('uring_write'),
   unresolvedPage: () => noHelper('uring_write') ?? noPage(),

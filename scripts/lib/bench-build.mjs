@@ -1,0 +1,12 @@
+// What the benchmarks hold us against in C: a program on liburing alone, compiled once.
+import { compilePrograms } from './c-build.mjs';
+
+export const benchSources = 'bench/native';
+export const benchFolder = 'node_modules/.cache/dmremap/bench-programs';
+
+const programs = {
+  writes: { parts: ['writes.c', 'measure.c'], libraries: ['-l:liburing.a'] },
+};
+
+/** Compiles every program. Returns the exit status. */
+export const buildBench = () => compilePrograms(programs, benchSources, benchFolder);
