@@ -12,6 +12,7 @@
         "native/kernel_aio.cc",
         "native/op_table.cc",
         "native/request.cc",
+        "native/request_table.cc",
         "native/ring.cc",
         "native/slab.cc",
         "native/thread_pool.cc"

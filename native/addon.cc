@@ -20,8 +20,11 @@ namespace dmremap {
 
 namespace {
 
+constexpr uint32_t kLastOpKind = static_cast<uint32_t>(OpKind::kFlush);
+constexpr double kMaxSafeInteger = 9007199254740991;
+
 struct AddonData {
-  Napi::FunctionReference handler;
+  Listener listener;
   Environment* environment = nullptr;  // Deletes itself at the end of the environment.
 };
 
@@ -44,6 +47,10 @@ Napi::Value Bad(Napi::Env env, const char* what) {
   return env.Undefined();
 }
 
+void ThrowOutOfMemory(Napi::Env env) {
+  napi_throw_error(env, "ERR_OUT_OF_MEMORY", "there is not enough memory");
+}
+
 Napi::Value FailureOf(Napi::Env env, const char* step, int error) {
   Napi::Object failure = Napi::Object::New(env);
   failure.Set("step", step);
@@ -51,10 +58,15 @@ Napi::Value FailureOf(Napi::Env env, const char* step, int error) {
   return failure;
 }
 
-// setHandler(handler)
-Napi::Value SetHandler(const Napi::CallbackInfo& info) {
-  if (info.Length() < 1 || !info[0].IsFunction()) return Bad(info.Env(), "setHandler(function)");
-  info.Env().GetInstanceData<AddonData>()->handler = Napi::Persistent(info[0].As<Napi::Function>());
+// listen(handler, done): see Listener
+Napi::Value Listen(const Napi::CallbackInfo& info) {
+  const bool fits = info.Length() > 1 && info[0].IsFunction() && info[1].IsTypedArray() &&
+                    info[1].As<Napi::TypedArray>().TypedArrayType() == napi_uint32_array &&
+                    info[1].As<Napi::Uint32Array>().ElementLength() >= kEventsInCall;
+  if (!fits) return Bad(info.Env(), "listen(function, Uint32Array)");
+  Listener& listener = info.Env().GetInstanceData<AddonData>()->listener;
+  listener.handler = Napi::Persistent(info[0].As<Napi::Function>());
+  listener.done = Napi::Persistent(info[1].As<Napi::Uint32Array>());
   return info.Env().Undefined();
 }
 
@@ -63,13 +75,13 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   AddonData* data = env.GetInstanceData<AddonData>();
   if (info.Length() < 5 || !info[0].IsNumber() || !info[1].IsString() || !info[4].IsNumber() ||
-      data->handler.IsEmpty()) {
+      data->listener.handler.IsEmpty()) {
     return Bad(env, "open(id, path, write, preferDirect, engine)");
   }
   const char* step = nullptr;
   int error = 0;
   if (data->environment == nullptr) {
-    data->environment = Environment::Create(env, data->handler.Value(), &step, &error);
+    data->environment = Environment::Create(env, data->listener, &step, &error);
   }
   Engine* engine = nullptr;
   if (data->environment != nullptr) {
@@ -167,10 +179,60 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   if (steps.empty() || before != steps.size()) return Bad(env, "the groups do not cover the steps");
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
-  if (!engine->Submit(id, device, steps, group_ends, IsTrue(info[4]))) {
+  const auto count = static_cast<uint32_t>(steps.size());
+  if (!engine->Submit(id, device, steps.data(), count, group_ends, IsTrue(info[4]))) {
     return Napi::Boolean::New(env, false);
   }
   return environment->TakeEvents(env);
+}
+
+// start(id, device, kind, offset, bytes, durable): whether there was room. A request of one step, the offset
+// a whole number up to 2^53. Bare Node-API: this is called for each write, and each check of a type costs as
+// much as what it checks.
+napi_value Start(napi_env env, napi_callback_info info) {
+  napi_value words[6];
+  size_t count = 6;
+  void* data = nullptr;
+  uint32_t id = 0;
+  uint32_t device_id = 0;
+  uint32_t kind = 0;
+  double offset = 0;
+  bool durable = false;
+  StepSpec step{};
+  bool fits = napi_get_cb_info(env, info, &count, words, nullptr, &data) == napi_ok && count == 6 &&
+              napi_get_value_uint32(env, words[0], &id) == napi_ok &&
+              napi_get_value_uint32(env, words[1], &device_id) == napi_ok &&
+              napi_get_value_uint32(env, words[2], &kind) == napi_ok &&
+              napi_get_value_double(env, words[3], &offset) == napi_ok &&
+              napi_get_value_bool(env, words[5], &durable) == napi_ok && kind <= kLastOpKind && offset >= 0 &&
+              offset <= kMaxSafeInteger;
+  step.kind = static_cast<OpKind>(kind);
+  if (fits && step.kind != OpKind::kFlush) {
+    napi_typedarray_type type = napi_int8_array;
+    size_t length = 0;
+    void* bytes = nullptr;
+    fits = napi_get_typedarray_info(env, words[4], &type, &length, &bytes, nullptr, nullptr) == napi_ok &&
+           type == napi_uint8_array && length > 0 && length <= kSegmentBytes;
+    step.offset = static_cast<uint64_t>(offset);
+    step.length = static_cast<uint32_t>(length);
+    step.write_from = step.kind == OpKind::kWrite ? static_cast<uint8_t*>(bytes) : nullptr;
+    step.read_into = step.kind == OpKind::kRead ? static_cast<uint8_t*>(bytes) : nullptr;
+  }
+  Environment* environment = static_cast<AddonData*>(data)->environment;
+  std::shared_ptr<Device> device;
+  Engine* engine = fits && environment != nullptr ? environment->FindDevice(device_id, &device) : nullptr;
+  if (engine == nullptr) {
+    Bad(env, "start(id, device, kind, offset, bytes, durable)");
+    return nullptr;
+  }
+  static const std::vector<uint32_t> one_group = {1};
+  napi_value result = nullptr;
+  try {
+    napi_get_boolean(env, engine->Submit(id, device, &step, 1, one_group, durable), &result);
+  } catch (const std::exception&) {
+    ThrowOutOfMemory(env);
+  }
+  return result;
 }
 
 // abort(id): events or undefined
@@ -248,10 +310,6 @@ Napi::Value Usage(const Napi::CallbackInfo& info) {
   return usage;
 }
 
-void ThrowOutOfMemory(Napi::Env env) {
-  napi_throw_error(env, "ERR_OUT_OF_MEMORY", "there is not enough memory");
-}
-
 // No exception may pass through Node.
 template <Napi::Value (*kFunction)(const Napi::CallbackInfo&)>
 Napi::Value Caught(const Napi::CallbackInfo& info) {
@@ -268,6 +326,12 @@ void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<Caught<kFunction>>(exports.Env(), name));
 }
 
+napi_value StartFunction(napi_env env, AddonData* data) {
+  napi_value function = nullptr;
+  napi_create_function(env, "start", NAPI_AUTO_LENGTH, Start, data, &function);
+  return function;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* data = new (std::nothrow) AddonData();
   if (data == nullptr) {
@@ -275,11 +339,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     return exports;
   }
   env.SetInstanceData(data);
-  Export<SetHandler>(exports, "setHandler");
+  Export<Listen>(exports, "listen");
   Export<Open>(exports, "open");
   Export<Probe>(exports, "probe");
   Export<Configure>(exports, "configure");
   Export<Submit>(exports, "submit");
+  exports.Set("start", Napi::Value(env, StartFunction(env, data)));
   Export<Abort>(exports, "abort");
   Export<Allocate>(exports, "allocate");
   Export<Hold>(exports, "hold");

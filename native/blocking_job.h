@@ -46,6 +46,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   // 0 or an errno, with the job untouched.
   int TryStart(std::unique_ptr<BlockingJob>* job);
   // On the loop thread: the next that is done, null where there is none.
+  bool has_any() const { return !done_.empty(); }
   std::unique_ptr<BlockingJob> Take() { return std::unique_ptr<BlockingJob>(done_.PopFront()); }
 
  private:

@@ -24,12 +24,12 @@ Engine::~Engine() {
   for (const Completion& completion : completions_) {
     if ((completion.user_data & kCancelBit) == 0) ReleaseBlock(ops_.Redeem(completion.user_data));
   }
-  for (auto& [id, request] : requests_) {
-    for (Op* op : request.ops) {
+  requests_.ForEach([this](Request* request) {
+    for (Op* op : request->ops) {
       if (op != nullptr && (op->state == OpState::kWaiting || op->state == OpState::kQueued))
         ReleaseBlock(op);
     }
-  }
+  });
 }
 
 int Engine::Start(const char** step) {
@@ -42,8 +42,9 @@ int Engine::Start(const char** step) {
   *step = "uv_poll_init";
   if (const int error = sys::uv_poll_init(loop_, &poll_, backend_->fd()); error != 0) return -error;
   uv_timer_init(loop_, &timer_);
-  open_handles_ = 2;
-  poll_.data = timer_.data = this;
+  uv_prepare_init(loop_, &prepare_);
+  open_handles_ = 3;
+  poll_.data = timer_.data = prepare_.data = this;
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
   uv_poll_start(&poll_, UV_READABLE, OnPoll);
   UpdateReference();
@@ -58,10 +59,12 @@ void Engine::Stop(void (*done)(void*), void* context) {
   if (open_handles_ == 0) return done(context);
   uv_poll_stop(&poll_);
   uv_timer_stop(&timer_);
+  uv_prepare_stop(&prepare_);
   // The ring is closed after the handles, when the engine is deleted: libuv wants the descriptor to be there
   // until then, and closing a ring inside one of its own callbacks is a use after free.
   uv_close(reinterpret_cast<uv_handle_t*>(&poll_), OnClosed);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), OnClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), OnClosed);
 }
 
 void Engine::OnClosed(uv_handle_t* handle) {
@@ -91,6 +94,7 @@ bool Engine::ReleaseDevice(uint32_t id, int* descriptor) {
   const auto found = devices_.find(id);
   DMR_CHECK(found != devices_.end());
   Device* device = found->second.get();
+  Run();
   if (!device->queue.empty() || !backend_->Submit()) return false;
   // What has its file already keeps it; what has not gets EBADF, never another's.
   const bool idle = device->in_kernel.empty();
@@ -103,16 +107,14 @@ bool Engine::ReleaseDevice(uint32_t id, int* descriptor) {
 
 // --- Requests
 
-bool Engine::Submit(uint32_t id, const std::shared_ptr<Device>& device, const std::vector<StepSpec>& steps,
+bool Engine::Submit(uint32_t id, const std::shared_ptr<Device>& device, const StepSpec* steps, uint32_t count,
                     const std::vector<uint32_t>& group_ends, bool dsync) {
-  const auto [entry, added] = requests_.try_emplace(id);
-  DMR_CHECK(added && !stopping_);
-  Request* request = &entry->second;
-  request->id = id;
+  DMR_CHECK(!stopping_);
+  Request* request = requests_.Acquire(id);
   request->device = device;
   try {
     request->group_ends = group_ends;
-    if (!Make(request, steps, dsync)) {
+    if (!Make(request, steps, count, dsync)) {
       Unmake(request);
       return false;
     }
@@ -121,15 +123,21 @@ bool Engine::Submit(uint32_t id, const std::shared_ptr<Device>& device, const st
     throw;
   }
   active_++;
+  const bool idle = device->in_kernel.empty();
   Enqueue(request);
-  Run();
+  if (idle || ++gathered_ >= kBatch) {
+    Run();
+  } else if (gathered_ == 1) {
+    uv_prepare_start(&prepare_, OnPrepare);
+  }
   return true;
 }
 
-bool Engine::Make(Request* request, const std::vector<StepSpec>& steps, bool dsync) {
-  request->results.resize(steps.size());
-  request->ops.reserve(steps.size());
-  for (const StepSpec& step : steps) {
+bool Engine::Make(Request* request, const StepSpec* steps, uint32_t count, bool dsync) {
+  request->results.resize(count);
+  request->ops.reserve(count);
+  for (uint32_t at = 0; at < count; at++) {
+    const StepSpec& step = steps[at];
     Op* op = ops_.Acquire();
     if (op == nullptr) return false;
     op->kind = step.kind;
@@ -152,7 +160,7 @@ bool Engine::Make(Request* request, const std::vector<StepSpec>& steps, bool dsy
 // As if it had never been asked for.
 void Engine::Unmake(Request* request) {
   for (Op* op : request->ops) Discard(op);
-  requests_.erase(request->id);
+  requests_.Release(request);
 }
 
 void Engine::Enqueue(Request* request) {
@@ -166,10 +174,8 @@ void Engine::Enqueue(Request* request) {
 }
 
 void Engine::Abort(uint32_t id) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) return;
-  Request* request = &found->second;
-  if (request->settled || request->aborting) return;
+  Request* request = requests_.Find(id);
+  if (request == nullptr || request->settled || request->aborting) return;
   request->aborting = true;
   for (uint32_t step = request->group_begin(); step < request->group_end(); step++) {
     Op* op = request->ops[step];
@@ -246,6 +252,8 @@ void Engine::MarkDirty(Device* device) {
 }
 
 void Engine::Run() {
+  if (gathered_ > 0) uv_prepare_stop(&prepare_);
+  gathered_ = 0;
   while (Device* device = dirty_.PopFront()) {
     device->dirty = false;
     Pump(device);
@@ -376,6 +384,12 @@ void Engine::OnTimer(uv_timer_t* handle) {
   }
   self->short_of_room_ = false;
   for (auto& [id, device] : self->devices_) self->MarkDirty(device.get());
+  self->Run();
+  if (self->has_untold()) self->notify_(self->context_);
+}
+
+void Engine::OnPrepare(uv_prepare_t* handle) {
+  auto* self = static_cast<Engine*>(handle->data);
   self->Run();
   if (self->has_untold()) self->notify_(self->context_);
 }

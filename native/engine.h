@@ -17,7 +17,7 @@
 
 #include "backend.h"
 #include "op_table.h"
-#include "request.h"
+#include "request_table.h"
 #include "slab.h"
 
 namespace dmremap {
@@ -25,6 +25,9 @@ namespace dmremap {
 // How long an abort waits for the kernel's answer to the cancel before it settles as unknown (io contract 3).
 constexpr uint64_t kGraceMs = 5;
 constexpr uint8_t kMaxRetries = 16;
+// So many requests that were called on one turn go to the kernel together: a system call costs as much as all
+// the rest of a write. The first goes at once where its device has nothing to do.
+constexpr uint32_t kBatch = 4;
 
 // The numbers are part of the interface to lib/device/native.ts.
 enum class Event : uint8_t { kSettled = 1, kSettledUndrained = 2, kDrained = 3 };
@@ -65,18 +68,23 @@ class Engine {
   // descriptor of its own, that is the caller's to close.
   bool ReleaseDevice(uint32_t id, int* descriptor);
 
-  // False when the slab or the table is full; nothing was started then, nor where it throws.
-  bool Submit(uint32_t id, const std::shared_ptr<Device>& device, const std::vector<StepSpec>& steps,
+  // False when the slab or the table is full; nothing was started then, nor where it throws. `group_ends`
+  // rise up to `count`. What it starts is with the kernel at the latest when the loop would wait.
+  bool Submit(uint32_t id, const std::shared_ptr<Device>& device, const StepSpec* steps, uint32_t count,
               const std::vector<uint32_t>& group_ends, bool dsync);
+  // Hands over what waits for company.
+  void Flush() {
+    if (gathered_ > 0) Run();
+  }
   void Abort(uint32_t id);
   // Somebody waits for a request that has settled to drain: keeps the loop alive until they stop.
   void Hold(bool hold);
 
   bool has_untold() const { return !untold_.empty(); }
-  // Calls `tell(request, event, results)` for all that has settled or drained since, with what is known by
-  // now.
+  // Calls `tell(request, event)` for what has settled or drained since, at most so many, with what is known
+  // by now. Returns how many are left to `most`.
   template <typename Tell>
-  void TellAll(Tell tell);
+  uint32_t TellSome(uint32_t most, Tell tell);
 
   uint32_t ops_in_use() const { return ops_.in_use(); }
   size_t slab_pages_in_use() const { return slab_.pages_in_use(); }
@@ -86,13 +94,14 @@ class Engine {
  private:
   static void OnPoll(uv_poll_t* handle, int status, int events);
   static void OnTimer(uv_timer_t* handle);
+  static void OnPrepare(uv_prepare_t* handle);
   static void OnClosed(uv_handle_t* handle);
 
   void Reap();
   void Run();  // Pumps the devices that changed, submits, arms the timer. Every entry point ends with it.
   void Pump(Device* device);
   void MarkDirty(Device* device);
-  bool Make(Request* request, const std::vector<StepSpec>& steps, bool dsync);
+  bool Make(Request* request, const StepSpec* steps, uint32_t count, bool dsync);
   void Unmake(Request* request);
   void Complete(Op* op, int32_t res);
   void CancelAnswered(Op* op, int32_t res);
@@ -113,14 +122,16 @@ class Engine {
   OpTable ops_;
   uv_poll_t poll_{};
   uv_timer_t timer_{};
+  uv_prepare_t prepare_{};  // Runs before the loop waits, while something was gathered.
   int open_handles_ = 0;
   void (*stopped_)(void*) = nullptr;
   void* stopped_context_ = nullptr;
   std::unordered_map<uint32_t, std::shared_ptr<Device>> devices_;
-  std::unordered_map<uint32_t, Request> requests_;  // Until they have been told for the last time.
-  List<Request> in_grace_;                          // Aborted; the first is the first to be given up.
+  RequestTable requests_;   // Until they have been told for the last time.
+  List<Request> in_grace_;  // Aborted; the first is the first to be given up.
   List<Request> untold_;
-  List<Device> dirty_;                   // Empty between two calls: so nothing here outlives its device.
+  List<Device> dirty_;                   // Holds no device that is released.
+  uint32_t gathered_ = 0;                // Requests that are queued and wait for company.
   std::vector<Completion> completions_;  // Has room for all that there can be.
   uint32_t in_flight_ = 0;
   uint32_t active_ = 0;  // Requests that are not settled: they keep the loop alive,
@@ -132,15 +143,18 @@ class Engine {
 };
 
 template <typename Tell>
-void Engine::TellAll(Tell tell) {
-  while (Request* request = untold_.PopFront()) {
+uint32_t Engine::TellSome(uint32_t most, Tell tell) {
+  for (; most > 0; most--) {
+    Request* request = untold_.PopFront();
+    if (request == nullptr) break;
     const bool drained = request->in_kernel == 0;
     const Event settled = drained ? Event::kSettled : Event::kSettledUndrained;
-    tell(request->id, request->told ? Event::kDrained : settled, request->results);
+    tell(*request, request->told ? Event::kDrained : settled);
     request->told = true;
     request->untold = false;
-    if (drained) requests_.erase(request->id);
+    if (drained) requests_.Release(request);
   }
+  return most;
 }
 
 }  // namespace dmremap

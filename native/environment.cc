@@ -35,7 +35,7 @@ int ProbeEngine(EngineKind kind, const char** step) {
   }
 }
 
-Environment* Environment::Create(Napi::Env env, Napi::Function handler, const char** step, int* error) {
+Environment* Environment::Create(Napi::Env env, const Listener& listener, const char** step, int* error) {
   uv_loop_t* loop = nullptr;
   *step = "napi_get_uv_event_loop";
   *error = EINVAL;
@@ -43,7 +43,10 @@ Environment* Environment::Create(Napi::Env env, Napi::Function handler, const ch
   std::unique_ptr<Environment> self(new Environment(env));
   self->loop_ = loop;
   self->mailbox_ = std::make_shared<Mailbox>();
-  self->handler_ = Napi::Persistent(handler);
+  self->handler_ = Napi::Persistent(listener.handler.Value());
+  Napi::Uint32Array done = listener.done.Value();
+  self->done_array_ = Napi::Persistent(done);
+  self->done_ = done.Data();
   self->async_context_ = std::make_unique<Napi::AsyncContext>(env, "dmremap");
   *step = "napi_add_async_cleanup_hook";
   if (napi_add_async_cleanup_hook(env, OnCleanup, self.get(), &self->cleanup_) != napi_ok) return nullptr;
@@ -90,6 +93,7 @@ void Environment::Hold(bool hold) {
 void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* self = static_cast<Environment*>(data);
   self->handler_.Reset();
+  self->done_array_.Reset();
   self->async_context_.reset();
   // The descriptors close on a thread that nobody waits for, all on one: the fence of a write in flight stays
   // with the backend, and so with the kernel.
@@ -125,6 +129,14 @@ Napi::Value Settlement(Napi::Env env, const std::vector<StepResult>& results) {
   return flat;
 }
 
+void Append(Napi::Array* flat, const Request& request, Event event) {
+  const Napi::Env env = flat->Env();
+  uint32_t at = flat->Length();
+  flat->Set(at++, Napi::Number::New(env, request.id));
+  flat->Set(at++, Napi::Number::New(env, static_cast<uint32_t>(event)));
+  flat->Set(at++, Settlement(env, request.results));
+}
+
 Napi::Value Opened(Napi::Env env, const OpenedDevice& device, uint32_t id) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("kind", device.kind);
@@ -151,26 +163,25 @@ Napi::Value Opened(Napi::Env env, const OpenedDevice& device, uint32_t id) {
 }  // namespace
 
 Napi::Value Environment::TakeEvents(Napi::Env env) {
-  std::unique_ptr<BlockingJob> job = mailbox_->Take();
-  bool any = job != nullptr;
+  bool any = mailbox_->has_any();
   for (const auto& engine : engines_) any = any || engine->has_untold();
   if (!any) return env.Undefined();
   Napi::Array flat = Napi::Array::New(env);
-  uint32_t at = 0;
   for (const auto& engine : engines_) {
-    engine->TellAll([&](uint32_t request, Event event, const std::vector<StepResult>& results) {
-      flat.Set(at++, Napi::Number::New(env, request));
-      flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(event)));
-      flat.Set(at++, Settlement(env, results));
-    });
+    engine->TellSome(UINT32_MAX, [&](const Request& request, Event event) { Append(&flat, request, event); });
   }
-  for (; job != nullptr; job = mailbox_->Take()) {
-    auto* done = static_cast<DeviceJob*>(job.get());  // There are no others.
-    flat.Set(at++, Napi::Number::New(env, done->id));
-    flat.Set(at++, Napi::Number::New(env, static_cast<uint32_t>(done->kind)));
-    flat.Set(at++, Payload(done));
-  }
+  TakeJobs(&flat);
   return flat;
+}
+
+void Environment::TakeJobs(Napi::Array* flat) {
+  uint32_t at = flat->Length();
+  for (std::unique_ptr<BlockingJob> job = mailbox_->Take(); job != nullptr; job = mailbox_->Take()) {
+    auto* done = static_cast<DeviceJob*>(job.get());  // There are no others.
+    flat->Set(at++, Napi::Number::New(env_, done->id));
+    flat->Set(at++, Napi::Number::New(env_, static_cast<uint32_t>(done->kind)));
+    flat->Set(at++, Payload(done));
+  }
 }
 
 Napi::Value Environment::Payload(DeviceJob* job) {
@@ -203,14 +214,38 @@ int Environment::Adopt(OpenJob* job, uint32_t device) {
 }
 
 void Environment::Notify() {
+  while (TellSome()) {
+  }
+}
+
+// False where there was nothing to tell.
+bool Environment::TellSome() {
   const Napi::HandleScope scope(env_);
-  const Napi::Value events = TakeEvents(env_);
-  if (events.IsUndefined()) return;
-  handler_.MakeCallback(env_.Global(), {events}, *async_context_);
+  Napi::Array flat;
+  uint32_t count = 0;
+  const auto tell = [&](const Request& request, Event event) {
+    const bool plain = event == Event::kSettled && request.Succeeded();
+    done_[count++] = plain ? request.id : 0;
+    if (plain) return;
+    if (flat.IsEmpty()) flat = Napi::Array::New(env_);
+    Append(&flat, request, event);
+  };
+  uint32_t most = kEventsInCall;
+  for (const auto& engine : engines_) most = engine->TellSome(most, tell);
+  if (mailbox_->has_any()) {
+    if (flat.IsEmpty()) flat = Napi::Array::New(env_);
+    TakeJobs(&flat);
+  }
+  if (count == 0 && flat.IsEmpty()) return false;
+  const napi_value events = flat.IsEmpty() ? env_.Undefined() : flat;
+  handler_.MakeCallback(env_.Global(), {Napi::Number::New(env_, count), events}, *async_context_);
+  for (const auto& engine : engines_) engine->Flush();
   // The handler itself never throws; what user code throws on the way out is the process's to report.
-  if (!env_.IsExceptionPending()) return;
-  napi_value error = nullptr;
-  if (napi_get_and_clear_last_exception(env_, &error) == napi_ok) napi_fatal_exception(env_, error);
+  if (env_.IsExceptionPending()) {
+    napi_value error = nullptr;
+    if (napi_get_and_clear_last_exception(env_, &error) == napi_ok) napi_fatal_exception(env_, error);
+  }
+  return true;
 }
 
 }  // namespace dmremap

@@ -1,6 +1,6 @@
 // One Environment per Node environment (main thread or worker), created at the first open: it owns the
-// engines and the jobs' mailbox, and tells JavaScript what has happened through one handler, in one call per
-// wake-up.
+// engines and the jobs' mailbox, and tells JavaScript what has happened through one handler, a few events in
+// a call.
 //
 // Teardown: an asynchronous cleanup hook, because uv handles close only on a later turn of the loop. A
 // synchronous hook crashes (the .node is unloaded before the callback), none at all aborts the process, and
@@ -30,10 +30,22 @@ enum class EngineKind : uint32_t { kIoUring = 0, kLibaio = 1, kThreads = 2 };
 // that failed.
 int ProbeEngine(EngineKind kind, const char** step);
 
+// Events in a call: what JavaScript starts because of the first ones is with the kernel while it hears of the
+// others.
+constexpr uint32_t kEventsInCall = 8;
+
+// What JavaScript listens with: handler(count, events). `done` has `count` numbers, each of a request that
+// has settled, drained and succeeded, or 0 for the next of `events`; what is left of these then comes after
+// them.
+struct Listener {
+  Napi::FunctionReference handler;
+  Napi::Reference<Napi::Uint32Array> done;  // Of kEventsInCall elements.
+};
+
 class Environment {
  public:
   // Null with a step and an errno where there can be none; throws std::bad_alloc.
-  static Environment* Create(Napi::Env env, Napi::Function handler, const char** step, int* error);
+  static Environment* Create(Napi::Env env, const Listener& listener, const char** step, int* error);
 
   // Starts it at the first call; null with a step and an errno where it cannot. Throws std::bad_alloc.
   Engine* EngineOf(EngineKind kind, const char** step, int* error);
@@ -53,6 +65,8 @@ class Environment {
   explicit Environment(napi_env env) : env_(env) {}
   static void OnNotify(void* self) { static_cast<Environment*>(self)->Notify(); }
   void Notify();
+  bool TellSome();
+  void TakeJobs(Napi::Array* flat);
   Napi::Value Payload(DeviceJob* job);
   int Adopt(OpenJob* job, uint32_t device);
   static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);
@@ -60,6 +74,8 @@ class Environment {
 
   Napi::Env env_;
   Napi::FunctionReference handler_;
+  Napi::Reference<Napi::Uint32Array> done_array_;
+  uint32_t* done_ = nullptr;  // Its elements, which stay where they are.
   std::unique_ptr<Napi::AsyncContext> async_context_;
   uv_loop_t* loop_ = nullptr;
   std::vector<std::unique_ptr<Engine>> engines_;  // In the order in which they were asked for.

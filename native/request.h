@@ -39,7 +39,7 @@ struct StepResult {
 };
 
 struct Request {
-  uint32_t id = 0;
+  uint32_t id = 0;  // 0: nobody's.
   std::shared_ptr<Device> device;
   std::vector<Op*> ops;  // By step; null once the kernel and the queue have let go of it.
   std::vector<StepResult> results;
@@ -59,8 +59,11 @@ struct Request {
   uint32_t group_begin() const { return group == 0 ? 0 : group_ends[group - 1]; }
   uint32_t group_end() const { return group_ends[group]; }
   bool GroupSucceeded() const;
+  bool Succeeded() const;
   // What is known of a step by now; a later answer may know more.
   void Answer(uint32_t step, Outcome outcome, int error, uint32_t transferred);
+  // As it was made, but for the memory of its vectors: the next one needs that again.
+  void Clear();
 };
 
 }  // namespace dmremap

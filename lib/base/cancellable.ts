@@ -46,64 +46,92 @@ export interface Settle<T> {
 
 export const maxTimeoutMs = 2 ** 31 - 1;
 
-/**
- * Runs `start`, which begins the work and returns the function that aborts it. Whoever settles first wins; an abort
- * after that changes nothing. Where the signal is aborted already, the work is never started.
- */
-export function cancellable<T>(
-  options: CancelOptions | undefined,
-  start: (settle: Settle<T>) => (request: AbortRequest) => void,
-): Cancellable<T> {
-  let abort: ((request: AbortRequest) => void) | undefined;
-  let settled = false;
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  // Once: a caller may change its options while we work.
-  let signal: AbortSignal | undefined;
+/** One promise on its way. Made for each write: so it is one object, and nothing that it does not need is made with it. */
+class Operation<T> implements Settle<T> {
+  readonly promise: Promise<T>;
+  #abort: ((request: AbortRequest) => void) | undefined;
+  #settled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
 
-  const promise = new Promise<T>((resolve, reject) => {
-    const finish = (): boolean => {
-      if (settled) return false;
-      settled = true;
-      clearTimeout(timer);
-      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
-      return true;
-    };
-    const settle: Settle<T> = {
-      resolve: (value) => finish() && resolve(value),
-      reject: (error) => finish() && reject(error),
-    };
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  start(options: CancelOptions | undefined, begin: Begin<T>): void {
     try {
-      checkCancelOptions(options);
-      const given = options?.signal;
-      if (given?.aborted) {
-        settle.reject(neverStarted(abortRequestOf(given)));
+      if (options === undefined) {
+        this.#abort = begin(this);
         return;
       }
-      abort = start(settle);
-      if (settled) return;
-      if (given !== undefined) {
-        signal = given;
-        // Many operations under one signal are how it is meant, not a leak.
-        setMaxListeners(0, given);
-        onAbort = () => abort?.(abortRequestOf(given));
-        given.addEventListener('abort', onAbort, { once: true });
-        // By what `start` has called: the event was over before anybody listened.
-        if (given.aborted) onAbort();
+      checkCancelOptions(options);
+      // Once: a caller may change its options while we work.
+      const { signal, timeoutMs } = options;
+      if (signal?.aborted) {
+        this.reject(neverStarted(abortRequestOf(signal)));
+        return;
       }
-      if (options?.timeoutMs !== undefined) {
-        const timeoutMs = options.timeoutMs;
-        timer = setTimeout(() => abort?.(new AbortRequest('ERR_TIMEOUT', undefined)), timeoutMs);
+      this.#abort = begin(this);
+      if (this.#settled) return;
+      if (signal !== undefined) this.#listen(signal);
+      if (timeoutMs !== undefined) {
+        this.#timer = setTimeout(() => this.#abort?.(new AbortRequest('ERR_TIMEOUT', undefined)), timeoutMs);
       }
     } catch (error) {
-      settle.reject(error);
+      this.reject(error);
     }
-  });
-  return Object.assign(promise, {
-    cancel: (reason?: unknown) => {
-      if (!settled) abort?.(new AbortRequest('ABORT_ERR', reason ?? defaultReason()));
-    },
-  });
+  }
+
+  resolve(value: T): void {
+    if (this.#finish()) this.#resolve(value);
+  }
+
+  reject(error: unknown): void {
+    if (this.#finish()) this.#reject(error);
+  }
+
+  cancel(reason: unknown): void {
+    if (!this.#settled) this.#abort?.(new AbortRequest('ABORT_ERR', reason ?? defaultReason()));
+  }
+
+  #listen(signal: AbortSignal): void {
+    const onAbort = () => this.#abort?.(abortRequestOf(signal));
+    // Many operations under one signal are how it is meant, not a leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#signal = signal;
+    this.#onAbort = onAbort;
+    // By what `begin` has called: the event was over before anybody listened.
+    if (signal.aborted) onAbort();
+  }
+
+  #finish(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    return true;
+  }
+}
+
+type Begin<T> = (settle: Settle<T>) => (request: AbortRequest) => void;
+
+/**
+ * Runs `begin`, which begins the work and returns the function that aborts it. Whoever settles first wins; an abort
+ * after that changes nothing. Where the signal is aborted already, the work is never begun.
+ */
+export function cancellable<T>(options: CancelOptions | undefined, begin: Begin<T>): Cancellable<T> {
+  const operation = new Operation<T>();
+  const promise = operation.promise as Cancellable<T>;
+  promise.cancel = (reason?: unknown) => operation.cancel(reason);
+  operation.start(options, begin);
+  return promise;
 }
 
 /**
@@ -116,7 +144,10 @@ export function cancellableAsync<T>(
 ): Cancellable<T> {
   return cancellable<T>(options, (settle) => {
     const controller = new AbortController();
-    run(controller.signal).then(settle.resolve, settle.reject);
+    run(controller.signal).then(
+      (value) => settle.resolve(value),
+      (error) => settle.reject(error),
+    );
     return (request) => controller.abort(request);
   });
 }

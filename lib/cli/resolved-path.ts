@@ -24,6 +24,9 @@ export async function resolvedPath(
 const whereTo = (path: string, otherwise: string, limits: CancelOptions) =>
   cancellable<string>(limits, (settle) => {
     //  What is wrong with the path is for the opening to tell.
-    realpath(path).then(settle.resolve, () => settle.resolve(otherwise));
+    realpath(path).then(
+      (resolved) => settle.resolve(resolved),
+      () => settle.resolve(otherwise),
+    );
     return (request) => settle.reject(neverStarted(request));
   });

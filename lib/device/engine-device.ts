@@ -9,7 +9,7 @@ import {
   linkSignals,
 } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
-import { byteOffset } from '../base/units.js';
+import { byteOffset, numberOf } from '../base/units.js';
 import {
   type CloseReport,
   type Device,
@@ -19,18 +19,21 @@ import {
   type WriteOptions,
   type WriteStep,
 } from './device.js';
-import { type Owner, Pending, type RequestListener, type RequestSpec } from './request.js';
+import { PendingList } from './pending-list.js';
+import { type Issued, type Owner, Pending, type RequestListener, type RequestSpec } from './request.js';
 
 export abstract class EngineDevice implements Device {
   abstract readonly info: DeviceInfo;
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new PendingList();
+  /** As a number, -1 where it is none. */
+  #size: number | undefined;
   /** Those of them that were given up with a write in flight. */
   readonly #unsettled = new Set<Pending>();
   readonly #owner: Owner = {
     issue: (spec, listener) => this.issue(spec, listener),
     unsettled: (pending) => this.#unsettled.add(pending),
     drained: (pending) => {
-      this.#pending.delete(pending);
+      this.#pending.remove(pending);
       this.#unsettled.delete(pending);
     },
     holdLoop: () => this.holdLoop(),
@@ -39,8 +42,8 @@ export abstract class EngineDevice implements Device {
   readonly #closed = new AbortController();
   readonly closed: AbortSignal = this.#closed.signal;
 
-  /** Hands a request to the engine; returns what aborts it. May throw a DmremapError where there is no room. */
-  protected abstract issue(spec: RequestSpec, listener: RequestListener): () => void;
+  /** Hands a request to the engine. May throw a DmremapError where there is no room. */
+  protected abstract issue(spec: RequestSpec, listener: RequestListener): Issued;
   /** Closes the descriptor; resolves when the kernel has done it. Nothing of ours is queued any more. */
   protected abstract release(): Promise<void>;
   /** Keeps the loop alive until the returned function is called. */
@@ -57,12 +60,24 @@ export abstract class EngineDevice implements Device {
         groups: [[{ kind: 'read', offset: byteOffset(offset), bytes }]],
         durable: false,
       };
-      return this.#start(spec, false, { resolve: () => settle.resolve(bytes), reject: settle.reject });
+      const settleWithBytes = {
+        resolve: () => settle.resolve(bytes),
+        reject: (error: unknown) => settle.reject(error),
+      };
+      return this.#start(spec, false, settleWithBytes);
     });
   }
 
   write(offset: bigint, bytes: Uint8Array, options?: WriteOptions): Cancellable<void> {
-    return this.#write([[{ offset: offset as WriteStep['offset'], bytes }]], false, options);
+    const step = { offset: offset as WriteStep['offset'], bytes };
+    if (options?.unsettled === 'wait') return this.#write([[step]], false, options);
+    return cancellable<void>(options, (settle) => {
+      this.#checkWriteOptions(options);
+      this.#checkWritable();
+      const groups = [[this.#stepOf(step)]];
+      if (this.#unsettled.size > 0 && this.isUnsettled(offset, bytes.length)) throw refused(step);
+      return this.#start({ groups, durable: options?.durable ?? true }, false, settle);
+    });
   }
 
   writeOrdered(groups: readonly (readonly WriteStep[])[], options?: WriteOptions): Cancellable<void> {
@@ -97,8 +112,8 @@ export abstract class EngineDevice implements Device {
   async #close(graceMs: number): Promise<CloseReport> {
     const reason = new AbortRequest('ERR_DEVICE_CLOSED', undefined);
     this.#closed.abort(reason);
-    for (const pending of this.#pending) pending.stop(reason);
-    const drained = Promise.all(Array.from(this.#pending, (pending) => pending.drained));
+    for (const pending of this.#pending.all()) pending.stop(reason);
+    const drained = Promise.all(this.#pending.all().map((pending) => pending.drained));
     await within(graceMs, drained);
     const leftInFlight = this.#pending.size;
     // A close(2) that hangs is left to its thread. It gets some time of its own: the writes may have used up the grace.
@@ -164,9 +179,9 @@ export abstract class EngineDevice implements Device {
     const pending = new Pending(spec, batch, settle, this.#owner);
     this.#pending.add(pending);
     try {
-      pending.start(spec);
+      pending.start();
     } catch (error) {
-      this.#pending.delete(pending);
+      this.#pending.remove(pending);
       throw error;
     }
     return (request: AbortRequest) => pending.stop(request);
@@ -184,14 +199,16 @@ export abstract class EngineDevice implements Device {
       if (!Array.isArray(group) || group.length === 0) {
         throw argumentError('ERR_INVALID_ARG_TYPE', 'a group must be a list of writes, and not empty');
       }
-      return group.map((step: WriteStep) => {
-        if (!(step?.bytes instanceof Uint8Array)) {
-          throw argumentError('ERR_INVALID_ARG_TYPE', 'bytes must be a Uint8Array');
-        }
-        this.#checkRange(step.offset, step.bytes.length);
-        return { kind: 'write' as const, offset: step.offset, bytes: step.bytes };
-      });
+      return group.map((step: WriteStep) => this.#stepOf(step));
     });
+  }
+
+  #stepOf(step: WriteStep) {
+    if (!(step?.bytes instanceof Uint8Array)) {
+      throw argumentError('ERR_INVALID_ARG_TYPE', 'bytes must be a Uint8Array');
+    }
+    this.#checkRange(step.offset, step.bytes.length);
+    return { kind: 'write' as const, offset: step.offset, bytes: step.bytes };
   }
 
   #checkRange(offset: bigint, length: number): void {
@@ -203,6 +220,13 @@ export abstract class EngineDevice implements Device {
       );
     }
     const { logicalBlockSize, sizeBytes } = this.info;
+    // As numbers where they can be: this is asked for each write, and a new bigint costs more than all of it.
+    if (offset >= 0n && offset <= sizeBytes) {
+      const at = numberOf(offset);
+      this.#size ??= sizeBytes <= Number.MAX_SAFE_INTEGER ? Number(sizeBytes) : -1;
+      const fits = at + length <= this.#size;
+      if (fits && at % logicalBlockSize === 0 && length % logicalBlockSize === 0) return;
+    }
     if (offset < 0n || offset + BigInt(length) > sizeBytes) {
       throw argumentError(
         'ERR_OUT_OF_RANGE',

@@ -4,6 +4,7 @@ import { byteOffset } from '../base/units.js';
 import type { DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import {
+  type Issued,
   type RequestListener,
   type RequestSpec,
   type Step,
@@ -72,7 +73,7 @@ export class MemoryDevice extends EngineDevice {
     for (const complete of this.#held.splice(0, count)) setImmediate(complete);
   }
 
-  protected override issue(spec: RequestSpec, listener: RequestListener): () => void {
+  protected override issue(spec: RequestSpec, listener: RequestListener): Issued {
     const flight: Flight = {
       durable: spec.durable,
       listener,
@@ -87,7 +88,7 @@ export class MemoryDevice extends EngineDevice {
     };
     this.#flights.add(flight);
     this.#launch(flight);
-    return () => this.#abort(flight);
+    return { abort: () => this.#abort(flight) };
   }
 
   override async allocate(): Promise<void> {}
@@ -138,8 +139,8 @@ export class MemoryDevice extends EngineDevice {
       return;
     }
     this.#flights.delete(flight);
-    if (flight.settled) listener.drained(results.flat());
-    else listener.settled(results.flat(), true);
+    if (flight.settled) listener.onDrained(results.flat());
+    else listener.onSettled(results.flat(), true);
   }
 
   /** What is in flight cannot be withdrawn, as on a block device (io spec 1.1): it settles as unknown and lands later. */
@@ -150,7 +151,7 @@ export class MemoryDevice extends EngineDevice {
       if (flight.settled || !this.#flights.has(flight)) return;
       flight.settled = true;
       flight.results[flight.group] = flight.groups[flight.group]?.map(() => unknown) ?? [];
-      flight.listener.settled(flight.results.flat(), false);
+      flight.listener.onSettled(flight.results.flat(), false);
     });
   }
 

@@ -2,18 +2,22 @@
 // and classifies; this file only translates.
 import { type Cancellable, type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+import { numberOf } from '../base/units.js';
 import type { Device, DeviceIdentity, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
-import { countStray, eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
+import { eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
 import {
   errnoName,
+  type Issued,
   type RequestListener,
   type RequestSpec,
+  type Step,
   type StepKind,
   type StepResult,
 } from './request.js';
+import { countStray, type EventTarget } from './targets.js';
 
 export interface OpenDeviceOptions extends CancelOptions {
   /** `write` holds the device exclusively: O_EXCL on a block device, flock(2) on a file. Default `read`. */
@@ -53,19 +57,19 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
       if (held !== on) addon.hold(on);
       held = on;
     };
-    const id = register((_, payload) => {
+    const onOpened = (payload: unknown): void => {
       hold(false);
       const opened = payload as OpenedDevice;
       if (opened.failedStep !== undefined) {
         settle.reject(openError(path, opened));
-        return true;
+        return;
       }
       const device = new NativeDevice(path, mode === 'write', opened, window, engine);
       // Too late for the caller, but the descriptor is ours to close.
       if (aborted) void device.close();
       else settle.resolve(device);
-      return true;
-    });
+    };
+    const id = register(once(onOpened));
     let failed: DmremapError | undefined;
     try {
       for (engine of candidates) {
@@ -114,38 +118,34 @@ class NativeDevice extends EngineDevice {
     lostDevices.register(this, this.#device, this);
   }
 
-  protected override issue(spec: RequestSpec, listener: RequestListener): () => void {
-    const { addon, register, forget, dispatch } = this.#native;
-    // The listener holds the arrays that a read is copied into, so they live until it has settled.
-    let settled = false;
-    const id = register((kind, payload) => {
-      const results = resultsOf(payload as readonly number[]);
-      if (settled !== (kind === eventKinds.drained)) countStray();
-      settled = true;
-      if (kind === eventKinds.drained) listener.drained(results);
-      else listener.settled(results, kind === eventKinds.settled);
-      return kind !== eventKinds.settledUndrained;
-    });
-    const steps = spec.groups.flat();
-    const flat = steps.flatMap(({ kind, offset, bytes }) => [stepKinds[kind], offset, bytes]);
-    let end = 0;
-    const groupEnds = spec.groups.map((group) => (end += group.length));
-    const refused = (code: 'ERR_QUEUE_FULL' | 'ERR_OUT_OF_MEMORY', cause?: unknown) => {
-      const drained = Promise.resolve('untouched' as const);
-      return new OperationError(code, undefined, { cause, outcome: 'untouched', drained });
-    };
-    let started: ReturnType<Native['addon']['submit']> = false;
+  protected override issue(spec: RequestSpec, listener: RequestListener): Issued {
+    const request = new NativeRequest(this.#native, listener);
     try {
-      started = addon.submit(id, this.#device, flat, groupEnds, spec.durable);
-      if (started === false) throw refused('ERR_QUEUE_FULL');
+      const started = isSingle(spec) ? this.#startSingle(request, spec) : this.#submit(request, spec);
+      if (!started) throw refused('ERR_QUEUE_FULL');
     } catch (thrown) {
-      forget(id);
+      request.forget();
       const error = nativeError(thrown);
       throw error === thrown ? error : refused('ERR_OUT_OF_MEMORY', thrown);
     }
+    return request;
+  }
+
+  #startSingle({ id }: NativeRequest, { groups: [group], durable }: RequestSpec): boolean {
+    const [{ kind, offset, bytes }] = group as readonly [Step];
+    return this.#native.addon.start(id, this.#device, stepKinds[kind], numberOf(offset), bytes, durable);
+  }
+
+  #submit({ id }: NativeRequest, { groups, durable }: RequestSpec): boolean {
+    const { addon, dispatch } = this.#native;
+    const flat = groups.flat().flatMap(({ kind, offset, bytes }) => [stepKinds[kind], offset, bytes]);
+    let end = 0;
+    const groupEnds = groups.map((group) => (end += group.length));
+    const events = addon.submit(id, this.#device, flat, groupEnds, durable);
+    if (events === false) return false;
     // Told after we have returned: the caller does not have its abort yet.
-    if (started !== undefined) queueMicrotask(() => dispatch(started));
-    return () => dispatch(addon.abort(id));
+    if (events !== undefined) queueMicrotask(() => dispatch(events));
+    return true;
   }
 
   override async allocate(bytes: number): Promise<void> {
@@ -160,10 +160,7 @@ class NativeDevice extends EngineDevice {
     const { addon, register, forget, dispatch } = this.#native;
     const release = this.holdLoop();
     const error = await new Promise<number>((resolve, reject) => {
-      const id = register((_, payload) => {
-        resolve(payload as number);
-        return true;
-      });
+      const id = register(once((payload) => resolve(payload as number)));
       try {
         dispatch(addon.allocate(id, this.#device, bytes));
       } catch (thrown) {
@@ -183,16 +180,65 @@ class NativeDevice extends EngineDevice {
     lostDevices.unregister(this);
     const { register } = this.#native;
     await new Promise<void>((resolve) => {
-      const id = register(() => {
-        resolve();
-        return true;
-      });
-      closeDevice(id, this.#device);
+      closeDevice(register(once(() => resolve())), this.#device);
     });
     // It has a descriptor of its own, and so holds the lock.
     await Promise.allSettled(this.#allocating);
   }
 }
+
+const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** One step, at an offset that a number can hold. */
+const isSingle = ({ groups }: RequestSpec): boolean => {
+  const [group] = groups;
+  const step = groups.length === 1 && group?.length === 1 ? group[0] : undefined;
+  return step !== undefined && step.offset <= maxSafe;
+};
+
+/** The events of a request, on their way to whoever waits for it. It holds the arrays that a read is copied into. */
+class NativeRequest implements EventTarget, Issued {
+  readonly id: number;
+  readonly #native: Native;
+  readonly #listener: RequestListener;
+  #settled = false;
+
+  constructor(native: Native, listener: RequestListener) {
+    this.#native = native;
+    this.#listener = listener;
+    this.id = native.register(this);
+  }
+
+  forget(): void {
+    this.#native.forget(this.id);
+  }
+
+  abort(): void {
+    this.#native.dispatch(this.#native.addon.abort(this.id));
+  }
+
+  onEvent(kind: number, payload: unknown): boolean {
+    const results = payload === undefined ? 'all written' : resultsOf(payload as readonly number[]);
+    if (this.#settled !== (kind === eventKinds.drained)) countStray();
+    this.#settled = true;
+    if (kind === eventKinds.drained) this.#listener.onDrained(results);
+    else this.#listener.onSettled(results, kind === eventKinds.settled);
+    return kind !== eventKinds.settledUndrained;
+  }
+}
+
+function refused(code: 'ERR_QUEUE_FULL' | 'ERR_OUT_OF_MEMORY', cause?: unknown): OperationError {
+  const drained = Promise.resolve('untouched' as const);
+  return new OperationError(code, undefined, { cause, outcome: 'untouched', drained });
+}
+
+/** An event that comes once, by its payload. */
+const once = (take: (payload: unknown) => void): EventTarget => ({
+  onEvent: (_, payload) => {
+    take(payload);
+    return true;
+  },
+});
 
 const identityOf = ({ major, minor, inode, diskSequence }: OpenedDevice): DeviceIdentity => ({
   deviceNumber: `${major}:${minor}`,
@@ -210,10 +256,7 @@ function closeDevice(id: number, device: number): void {
 
 // A device that was dropped without close() must not keep its lock until the process ends.
 const lostDevices = new FinalizationRegistry<number>((device) => {
-  closeDevice(
-    native().register(() => true),
-    device,
-  );
+  closeDevice(native().register(once(() => {})), device);
 });
 
 function resultsOf(flat: readonly number[]): readonly StepResult[] {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { DmremapError } from '../base/errors.js';
+import { type EventTarget, Targets } from './targets.js';
 
 /** id, kind, payload, id, kind, payload, ... */
 type Events = readonly unknown[];
@@ -35,7 +36,8 @@ interface NativeFailure {
 
 /** Where memory is short a call throws ERR_OUT_OF_MEMORY and has begun nothing: see `nativeError`. */
 interface Addon {
-  setHandler(handler: (events: Events) => void): void;
+  /** `done` holds `count` ids of requests that have settled, drained and succeeded; 0 stands for the next of `events`. */
+  listen(handler: (count: number, events: Events | undefined) => void, done: Uint32Array): void;
   open(
     id: number,
     path: string,
@@ -45,6 +47,15 @@ interface Addon {
   ): NativeFailure | undefined;
   probe(engine: number): NativeFailure | undefined;
   configure(device: number, window: number): void;
+  /** A request of one step: whether there was room. What becomes of it is told by the handler. */
+  start(
+    id: number,
+    device: number,
+    kind: number,
+    offset: number,
+    bytes: Uint8Array,
+    durable: boolean,
+  ): boolean;
   submit(
     id: number,
     device: number,
@@ -79,13 +90,10 @@ export const eventKinds = {
   allocated: 6,
 } as const;
 
-/** Gets each event of its id; returns true with the last one. */
-export type EventHandler = (kind: number, payload: unknown) => boolean;
-
 export interface Native {
   readonly addon: Addon;
-  /** A number for the next request, and the handler of its events. */
-  register(handler: EventHandler): number;
+  /** A number for the next request, and who gets its events. */
+  register(target: EventTarget): number;
   forget(id: number): void;
   dispatch(events: Events | undefined): void;
 }
@@ -98,16 +106,6 @@ export function native(): Native {
   return loaded;
 }
 
-let strays = 0;
-
-/** Events that nobody waits for any more, or that came twice: always 0, or the native part does not keep its protocol. */
-export const strayEvents = (): number => strays;
-
-/** Tells of an event that must not be. */
-export const countStray = (): void => {
-  strays++;
-};
-
 /** What a call of the addon threw, as an error of ours. */
 export function nativeError(thrown: unknown): unknown {
   const isMemory = thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_OUT_OF_MEMORY';
@@ -116,31 +114,36 @@ export function nativeError(thrown: unknown): unknown {
 
 export const nativeUsage = (): NativeUsage => native().addon.usage();
 
+/** As in native/environment.h. */
+const eventsInCall = 8;
+
 function load(): Native {
   const addon = loadAddon();
-  const handlers = new Map<number, EventHandler>();
-  let lastId = 0;
+  const targets = new Targets();
   const dispatch = (events: Events | undefined): void => {
     for (let at = 0; events !== undefined && at < events.length; at += 3) {
-      const id = events[at] as number;
-      const handler = handlers.get(id);
-      if (handler === undefined) countStray();
-      else if (handler(events[at + 1] as number, events[at + 2])) handlers.delete(id);
+      targets.tell(events[at] as number, events[at + 1] as number, events[at + 2]);
     }
   };
-  addon.setHandler(dispatch);
+  const done = new Uint32Array(eventsInCall);
+  addon.listen((count, events) => {
+    let next = 0;
+    for (let at = 0; at < count; at++) {
+      const id = done[at] as number;
+      if (id !== 0) targets.tell(id, eventKinds.settled, undefined);
+      else {
+        const [other, kind, payload] = (events as Events).slice(next, next + 3);
+        next += 3;
+        targets.tell(other as number, kind as number, payload);
+      }
+    }
+    dispatch(next === 0 ? events : events?.slice(next));
+  }, done);
   return {
     addon,
     dispatch,
-    register: (handler) => {
-      do lastId = lastId >= 0xffff_ffff ? 1 : lastId + 1;
-      while (handlers.has(lastId));
-      handlers.set(lastId, handler);
-      return lastId;
-    },
-    forget: (id) => {
-      handlers.delete(id);
-    },
+    register: (target) => targets.add(target),
+    forget: (id) => targets.remove(id),
   };
 }
 

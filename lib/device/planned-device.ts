@@ -35,7 +35,7 @@ export class PlannedDevice implements Device {
   writeOrdered(groups: readonly (readonly WriteStep[])[], options?: WriteOptions): Cancellable<void> {
     const stray = groups.flat().find((step) => !this.#planned.some((planned) => isSame(planned, step)));
     if (stray === undefined) return this.#inner.writeOrdered(groups, options);
-    return cancellable<void>(options, ({ reject }) => {
+    return cancellable<void>(options, (settle) => {
       const writes = groups.flatMap((group, at) =>
         group.map(
           ({ offset, bytes }): WriteReport => ({
@@ -48,7 +48,9 @@ export class PlannedDevice implements Device {
         ),
       );
       const message = `a write of ${stray.bytes.length} bytes at ${stray.offset} is not in the plan: the spare has changed`;
-      reject(new BatchError('ERR_PLAN_CHANGED', message, { writes, drained: Promise.resolve(writes) }));
+      settle.reject(
+        new BatchError('ERR_PLAN_CHANGED', message, { writes, drained: Promise.resolve(writes) }),
+      );
       return () => {};
     });
   }

@@ -5,6 +5,7 @@ import type { AbortRequest, Settle } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { ByteOffset } from '../base/units.js';
 import { BatchError, overallOutcome, type WriteReport } from './device.js';
+import type { Links } from './pending-list.js';
 
 export type StepKind = 'read' | 'write' | 'flush';
 
@@ -29,17 +30,31 @@ export interface StepResult {
 
 export const unsettledError = 4096;
 
+const none: readonly Step[] = [];
+
 export interface RequestListener {
   /** Exactly once. `drained` is false while something of the request is in flight. */
-  settled(results: readonly StepResult[], drained: boolean): void;
+  onSettled(results: StepResults, drained: boolean): void;
   /** Once, after a settlement that was not drained. */
-  drained(results: readonly StepResult[]): void;
+  onDrained(results: StepResults): void;
+}
+
+/** Step by step; or all of them done, which is what nearly all requests come to. */
+export type StepResults = readonly StepResult[] | 'all written';
+
+const written: StepResult = { outcome: 'written', error: 0 };
+const resultAt = (results: StepResults, at: number): StepResult =>
+  results === 'all written' ? written : (results[at] ?? { outcome: 'unknown', error: 0 });
+
+/** What was handed to the engine. */
+export interface Issued {
+  abort(): void;
 }
 
 /** What a pending request needs of its device. */
 export interface Owner {
-  /** Hands the request to the engine; returns the function that aborts it. */
-  issue(spec: RequestSpec, listener: RequestListener): () => void;
+  /** Hands the request to the engine. */
+  issue(spec: RequestSpec, listener: RequestListener): Issued;
   /** It was settled with a write in flight. */
   unsettled(pending: Pending): unknown;
   drained(pending: Pending): unknown;
@@ -48,39 +63,45 @@ export interface Owner {
 }
 
 /** A request that was issued and is not drained yet. */
-export class Pending {
-  readonly drained: Promise<readonly WriteReport[]>;
-  readonly #steps: readonly (Step & { group: number })[];
+export class Pending implements RequestListener, Links {
+  before: Pending | undefined;
+  after: Pending | undefined;
+  readonly #spec: RequestSpec;
   readonly #settle: Settle<void>;
   readonly #batch: boolean;
   readonly #owner: Owner;
-  #isDrained = false;
-  #endHold: (() => void) | undefined;
-  #resolveDrained!: (reports: readonly WriteReport[]) => void;
-  #abort: (() => void) | undefined;
+  #issued: Issued | undefined;
   #stop: AbortRequest | undefined;
-  #unsettled: readonly (Step & { group: number })[] = [];
+  #unsettled: readonly Step[] = none;
+  /** Once it has drained. */
+  #results: StepResults | undefined;
+  #endHold: (() => void) | undefined;
+  //  Made for whoever asks: nobody does of a request that succeeds.
+  #drained: Promise<readonly WriteReport[]> | undefined;
+  #resolveDrained: ((reports: readonly WriteReport[]) => void) | undefined;
 
   constructor(spec: RequestSpec, batch: boolean, settle: Settle<void>, owner: Owner) {
-    this.#steps = spec.groups.flatMap((steps, group) => steps.map((step) => ({ ...step, group })));
+    this.#spec = spec;
     this.#batch = batch;
     this.#settle = settle;
     this.#owner = owner;
-    this.drained = new Promise((resolve) => {
-      this.#resolveDrained = resolve;
-    });
   }
 
-  start(spec: RequestSpec): void {
-    this.#abort = this.#owner.issue(spec, {
-      settled: (results, drained) => this.#onSettled(results, drained),
-      drained: (results) => this.#finish(results),
-    });
+  start(): void {
+    this.#issued = this.#owner.issue(this.#spec, this);
   }
 
   stop(reason: AbortRequest): void {
     this.#stop ??= reason;
-    this.#abort?.();
+    this.#issued?.abort();
+  }
+
+  get drained(): Promise<readonly WriteReport[]> {
+    this.#drained ??= new Promise((resolve) => {
+      if (this.#results === undefined) this.#resolveDrained = resolve;
+      else resolve(this.#reports(this.#results));
+    });
+    return this.#drained;
   }
 
   /** `drained`, for somebody who waits for it: keeps the process alive. */
@@ -89,9 +110,9 @@ export class Pending {
     return this.drained;
   }
 
-  readonly #hold = () => {
-    if (!this.#isDrained) this.#endHold ??= this.#owner.holdLoop();
-  };
+  #hold(): void {
+    if (this.#results === undefined) this.#endHold ??= this.#owner.holdLoop();
+  }
 
   /** Whether an aborted write of this request may still land on the range. */
   unsettledOn(offset: bigint, length: number): boolean {
@@ -100,60 +121,61 @@ export class Pending {
     );
   }
 
-  #finish(results: readonly StepResult[]): void {
-    this.#unsettled = [];
-    this.#isDrained = true;
+  onDrained(results: StepResults): void {
+    this.#unsettled = none;
+    this.#results = results;
     this.#endHold?.();
     this.#owner.drained(this);
-    this.#resolveDrained(this.#reports(results));
+    this.#resolveDrained?.(this.#reports(results));
   }
 
-  #onSettled(results: readonly StepResult[], drained: boolean): void {
+  onSettled(results: StepResults, drained: boolean): void {
     if (!drained) {
-      this.#unsettled = this.#steps.filter(
-        (step, at) => step.kind === 'write' && results[at]?.outcome === 'unknown',
-      );
-    }
-    if (this.#unsettled.length > 0) this.#owner.unsettled(this);
-    if (drained) this.#finish(results);
-    if (this.#stop === undefined && results.every((result) => result.outcome === 'written')) {
-      this.#settle.resolve();
-    } else {
-      this.#settle.reject(this.#error(results));
-    }
+      this.#unsettled = this.#spec.groups
+        .flat()
+        .filter((step, at) => step.kind === 'write' && resultAt(results, at).outcome === 'unknown');
+      if (this.#unsettled.length > 0) this.#owner.unsettled(this);
+    } else this.onDrained(results);
+    const succeeded = results === 'all written' || results.every(({ outcome }) => outcome === 'written');
+    if (succeeded && this.#stop === undefined) this.#settle.resolve();
+    else this.#settle.reject(this.#error(results));
   }
 
-  #reports(results: readonly StepResult[]): readonly WriteReport[] {
-    return this.#steps.map((step, at) => {
-      const { outcome, error } = results[at] ?? { outcome: 'unknown', error: 0 };
+  #reports(results: StepResults): readonly WriteReport[] {
+    const steps = this.#spec.groups.flatMap((ofGroup, group) => ofGroup.map((step) => ({ ...step, group })));
+    return steps.map(({ kind, group, offset, bytes }, at) => {
+      const { outcome, error } = resultAt(results, at);
       // A read touches nothing, whatever becomes of it.
-      const touched = step.kind === 'read' ? 'untouched' : outcome;
-      const { group, offset, bytes } = step;
+      const touched = kind === 'read' ? 'untouched' : outcome;
       return { group, offset, length: bytes.length, outcome: touched, errno: errnoName(error) };
     });
   }
 
-  #error(results: readonly StepResult[]): BatchError | OperationError {
+  #error(results: StepResults): BatchError | OperationError {
     const writes = this.#reports(results);
-    const failed = results.findIndex((result) => result.outcome !== 'written' && result.error !== 0);
-    const first = failed >= 0 ? failed : results.findIndex((result) => result.outcome !== 'written');
+    const steps = this.#spec.groups.flat();
+    const undone = (at: number) => resultAt(results, at).outcome !== 'written';
+    const failed = steps.findIndex((_, at) => undone(at) && resultAt(results, at).error !== 0);
+    const first = failed >= 0 ? failed : steps.findIndex((_, at) => undone(at));
+    const errorOfFirst = first < 0 ? 0 : resultAt(results, first).error;
     const { code, message, cause } =
       this.#stop !== undefined
         ? { code: this.#stop.code, message: undefined, cause: this.#stop.cause }
-        : this.#deviceError(this.#steps[first], results[first]?.error ?? 0);
-    const errno = this.#stop === undefined ? errnoName(results[first]?.error ?? 0) : undefined;
-    if (this.#batch)
-      return new BatchError(code, message, { cause, errno, writes, drained: this.drained, hold: this.#hold });
+        : this.#deviceError(steps[first], errorOfFirst);
+    const errno = this.#stop === undefined ? errnoName(errorOfFirst) : undefined;
+    const { drained } = this;
+    const hold = () => this.#hold();
+    if (this.#batch) return new BatchError(code, message, { cause, errno, writes, drained, hold });
     return new OperationError<Outcome>(code, message, {
       cause,
       errno,
       outcome: overallOutcome(writes),
-      drained: this.drained.then(overallOutcome),
-      hold: this.#hold,
+      drained: drained.then(overallOutcome),
+      hold,
     });
   }
 
-  #deviceError(step: (Step & { group: number }) | undefined, error: number) {
+  #deviceError(step: Step | undefined, error: number) {
     const what = step === undefined ? 'an operation' : describe(step);
     if (error === 0) {
       return {

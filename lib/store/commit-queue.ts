@@ -8,6 +8,7 @@ import {
   cancellable,
   isAbortCode,
   linkSignals,
+  type Settle,
 } from '../base/cancellable.js';
 import { OperationError } from '../base/errors.js';
 import type { Ending } from './commit-abort.js';
@@ -28,8 +29,7 @@ export interface CommitRunner {
 }
 
 interface Caller {
-  readonly resolve: (report: CommitReport) => void;
-  readonly reject: (error: unknown) => void;
+  readonly settle: Settle<CommitReport>;
   /** Why it has given up. */
   left: AbortRequest | undefined;
 }
@@ -59,8 +59,8 @@ export class CommitQueue {
 
   /** Where nobody has the turn this commit is with the device when the call returns. */
   commit(options: CommitOptions = {}): Cancellable<CommitReport> {
-    return cancellable<CommitReport>(options, ({ resolve, reject }) => {
-      const caller: Caller = { resolve, reject, left: undefined };
+    return cancellable<CommitReport>(options, (settle) => {
+      const caller: Caller = { settle, left: undefined };
       const group = this.#join(caller, options);
       return (request) => this.#leave(group, caller, request);
     });
@@ -109,10 +109,10 @@ export class CommitQueue {
   #tell(group: Group): void {
     (group.running as Promise<CommitReport>).then(
       (report) => {
-        for (const { resolve } of group.callers) resolve(report);
+        for (const { settle } of group.callers) settle.resolve(report);
       },
       (error: unknown) => {
-        for (const caller of group.callers) caller.reject(this.#errorFor(group, caller, error));
+        for (const caller of group.callers) caller.settle.reject(this.#errorFor(group, caller, error));
       },
     );
   }
@@ -122,7 +122,7 @@ export class CommitQueue {
     caller.left = request;
     if (!group.started) {
       group.callers.delete(caller);
-      caller.reject(this.#runner.notBegun(request, true));
+      caller.settle.reject(this.#runner.notBegun(request, true));
       if (group.callers.size > 0) return;
       if (this.#last === group) this.#last = undefined;
       this.#turns.withdraw(group);
@@ -137,7 +137,7 @@ export class CommitQueue {
         return;
       }
       group.callers.delete(caller);
-      caller.reject(this.#runner.leftAlone(request, group.running as Promise<CommitReport>));
+      caller.settle.reject(this.#runner.leftAlone(request, group.running as Promise<CommitReport>));
     });
   }
 

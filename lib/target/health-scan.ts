@@ -104,7 +104,9 @@ export class HealthScan {
   stop(): void {
     this.#end();
     const reason = new DOMException('the scan was stopped', 'AbortError');
-    for (const { reject } of this.#callers) reject(neverStarted(new AbortRequest('ABORT_ERR', reason)));
+    for (const caller of this.#callers) {
+      caller.reject(neverStarted(new AbortRequest('ABORT_ERR', reason)));
+    }
     this.#callers.clear();
   }
 
@@ -156,9 +158,9 @@ export class HealthScan {
       if (!run.periodic) this.#run = undefined;
       const callers = [...this.#callers];
       this.#callers.clear();
-      for (const { resolve, reject } of callers) {
-        if (failure !== undefined) reject(failure.error);
-        else resolve(this.#lastPass as ScanPass);
+      for (const caller of callers) {
+        if (failure !== undefined) caller.reject(failure.error);
+        else caller.resolve(this.#lastPass as ScanPass);
       }
       if (!run.periodic) return;
       await this.#rest(run);

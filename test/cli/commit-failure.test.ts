@@ -103,14 +103,14 @@ class WornDevice extends MemoryDevice {
     if (bad < 0) return super.issue(spec, listener);
     const steps = spec.groups.flat();
     setImmediate(() =>
-      listener.settled(
+      listener.onSettled(
         steps.map(
           (_, at) => ({ outcome: at === bad ? 'unknown' : 'untouched', error: at === bad ? 5 : 0 }) as const,
         ),
         true,
       ),
     );
-    return () => {};
+    return { abort: () => {} };
   }
 }
 
