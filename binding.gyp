@@ -8,6 +8,7 @@
         "native/blocking_job.cc",
         "native/block_device.cc",
         "native/engine.cc",
+        "native/engine_io.cc",
         "native/environment.cc",
         "native/kernel_aio.cc",
         "native/op_table.cc",

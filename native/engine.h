@@ -98,7 +98,9 @@ class Engine {
   static void OnClosed(uv_handle_t* handle);
 
   void Reap();
-  void Run();  // Pumps the devices that changed, submits, arms the timer. Every entry point ends with it.
+  void Run();       // Pumps the devices that changed, and hands over. An entry point ends with it, or sees to
+                    // it that the loop does not wait before.
+  void HandOver();  // To the kernel what is prepared; arms the timer.
   void Pump(Device* device);
   void MarkDirty(Device* device);
   bool Make(Request* request, const StepSpec* steps, uint32_t count, bool dsync);
@@ -122,7 +124,7 @@ class Engine {
   OpTable ops_;
   uv_poll_t poll_{};
   uv_timer_t timer_{};
-  uv_prepare_t prepare_{};  // Runs before the loop waits, while something was gathered.
+  uv_prepare_t prepare_{};  // Before the loop waits: for what was gathered, or settled in a call.
   int open_handles_ = 0;
   void (*stopped_)(void*) = nullptr;
   void* stopped_context_ = nullptr;
