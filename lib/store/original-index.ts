@@ -1,61 +1,76 @@
-// Room: store, pure part. From an original sector to a place in the table: open addressing over typed arrays, so that
-// a lookup costs a probe or two and allocates nothing, and 64 bits are kept as two halves, so that nothing is rounded.
+// Room: store, pure part. From an original sector to its place on the spare: open addressing over typed arrays, so that a
+// lookup costs a probe or two and allocates nothing, and 64 bits are kept as two halves, so that nothing is rounded.
+import type { Sector } from '../base/units.js';
 import { maxEntries } from '../format/structure.js';
 
-/** Twice the entries: at half load a probe is short, and there is always an empty cell to stop at. */
-const cells = maxEntries * 2;
+/** Four times the entries: most misses end at their first cell, and there is always an empty one to stop at. */
+const cellBits = 13;
+const cells = 1 << cellBits;
 const mask = cells - 1;
 
 //  A bigint goes in as 64 bits and comes out as two halves, without a bigint in between.
 const scratch = new BigUint64Array(1);
-const halves = new Uint32Array(scratch.buffer);
+const halves = new Int32Array(scratch.buffer);
 
-/** Splits a sector of 0 to 2^64 - 1 into `low` and `high`. Not re-entrant, and never has to be. */
-const half = { low: 0, high: 0 };
-function split(sector: bigint | number): void {
-  if (typeof sector === 'number') {
-    half.low = sector >>> 0;
-    half.high = (sector / 0x1_0000_0000) >>> 0;
-  } else {
-    scratch[0] = sector;
-    half.low = halves[0] ?? 0;
-    half.high = halves[1] ?? 0;
-  }
+//  Drawn anew by each process: who writes a table on a disk cannot know which originals share a cell.
+const drawnOdd = (): number => (Math.random() * 0x1_0000_0000) | 1;
+const ofLow = drawnOdd();
+const ofHigh = drawnOdd();
+
+/** The cell where the search for a sector begins: the product's ends together, since for some strides one of them stays. */
+function firstCell(low: number, high: number): number {
+  const product = Math.imul(low ^ Math.imul(high, ofHigh), ofLow);
+  return (product >>> (32 - cellBits)) ^ (product & mask);
 }
 
 export class OriginalIndex {
-  readonly #low = new Uint32Array(cells);
-  readonly #high = new Uint32Array(cells);
-  /** Place in the table plus one; 0: the cell is empty. */
-  readonly #place = new Uint16Array(cells);
+  /** Number of the key in the cell; 0: the cell is empty. */
+  readonly #numbers = new Uint16Array(cells);
+  /** Low and high half of each original, by its number. */
+  readonly #keys = new Int32Array(2 * (maxEntries + 1));
+  /** By number as well. */
+  readonly #spares: (Sector | undefined)[] = [undefined];
 
-  /** The place of a sector, or -1. The sector must be a whole number of 0 to 2^64 - 1. */
-  get(sector: bigint | number): number {
-    split(sector);
-    return (this.#place[this.#cellOf(half.low, half.high)] ?? 0) - 1;
+  // The types are kept apart: code that takes both is slower at each of them.
+  /** The spare sector of an original, a safe integer of 0 and above; undefined where it has none. */
+  ofNumber(original: number): Sector | undefined {
+    return this.#spares[this.#numberOf(original | 0, (original / 0x1_0000_0000) | 0)];
   }
 
-  /** Puts a sector at a place, over the one that it had. At most 2,048 different sectors. */
-  set(sector: bigint, place: number): void {
-    split(sector);
-    const { low, high } = half;
-    const cell = this.#cellOf(low, high);
-    this.#low[cell] = low;
-    this.#high[cell] = high;
-    this.#place[cell] = place + 1;
+  /** The same of a bigint of 0 to 2^64 - 1. */
+  ofBigint(original: bigint): Sector | undefined {
+    scratch[0] = original;
+    return this.#spares[this.#numberOf(halves[0] as number, halves[1] as number)];
+  }
+
+  /** Puts an original at a place of the spare, over the one that it had. At most 2,048 different originals. */
+  set(original: bigint, spare: Sector): void {
+    scratch[0] = original;
+    const low = halves[0] as number;
+    const high = halves[1] as number;
+    const known = this.#numberOf(low, high);
+    const number = known === 0 ? this.#spares.length : known;
+    this.#spares[number] = spare;
+    if (known !== 0) return;
+    this.#keys[2 * number] = low;
+    this.#keys[2 * number + 1] = high;
+    let cell = firstCell(low, high);
+    while (this.#numbers[cell] !== 0) cell = (cell + 1) & mask;
+    this.#numbers[cell] = number;
   }
 
   clear(): void {
-    this.#place.fill(0);
+    this.#numbers.fill(0);
+    this.#spares.length = 1;
   }
 
-  /** The cell that holds the sector, or the empty one where it belongs. */
-  #cellOf(low: number, high: number): number {
-    // Neighbours are what fails on a disk, so the low bits alone would do; the product keeps strides of 4,096 apart.
-    let cell = (Math.imul(low ^ Math.imul(high, 0x85eb_ca6b), 0x9e37_79b1) >>> 16) & mask;
-    while (this.#place[cell] !== 0 && (this.#low[cell] !== low || this.#high[cell] !== high)) {
-      cell = (cell + 1) & mask;
+  /** 0 where there is none. */
+  #numberOf(low: number, high: number): number {
+    const numbers = this.#numbers;
+    const keys = this.#keys;
+    for (let cell = firstCell(low, high); ; cell = (cell + 1) & mask) {
+      const number = numbers[cell] as number;
+      if (number === 0 || (keys[2 * number] === low && keys[2 * number + 1] === high)) return number;
     }
-    return cell;
   }
 }

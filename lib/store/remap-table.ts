@@ -6,6 +6,7 @@ import { type Geometry, geometries, touchesMetadata } from '../format/geometry.j
 import { remapEntry } from '../format/metadata.js';
 import { maxEntries, type RemapEntry } from '../format/structure.js';
 import { OriginalIndex } from './original-index.js';
+import { RisingEntries } from './rising-entries.js';
 import { SparePlaces } from './spare-places.js';
 
 export interface RemapTableOptions {
@@ -45,6 +46,8 @@ export class RemapTable implements Iterable<RemapEntry> {
   readonly #entries: RemapEntry[];
   readonly #index = new OriginalIndex();
   readonly #places: SparePlaces;
+  /** The entries in force, for requests over many sectors: made by the first of them, and kept up from then on. */
+  #rising: RisingEntries | undefined;
 
   /** @param entries as they are on disk, duplicates and all: the last of an original wins (format section 5). */
   constructor(options: RemapTableOptions, entries: Iterable<RemapEntry> = []) {
@@ -54,9 +57,7 @@ export class RemapTable implements Iterable<RemapEntry> {
     this.#places = new SparePlaces(options.spareSectors, this.#geometry, options.spacing ?? 8);
     this.#entries = [...entries];
     if (this.#entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
-    this.#entries.forEach((entry, place) => {
-      this.#remember(entry, place);
-    });
+    for (const entry of this.#entries) this.#remember(entry);
   }
 
   get size(): number {
@@ -74,8 +75,12 @@ export class RemapTable implements Iterable<RemapEntry> {
    * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE.
    */
   lookup(original: bigint | number): Sector | undefined {
-    checkSector('original', original);
-    return this.#entries[this.#index.get(original)]?.spareSector;
+    if (typeof original === 'number') {
+      if (isSectorNumber(original)) return this.#index.ofNumber(original);
+    } else if (isSectorBigint(original)) {
+      return this.#index.ofBigint(original);
+    }
+    throw sectorError('original', original);
   }
 
   /**
@@ -90,23 +95,8 @@ export class RemapTable implements Iterable<RemapEntry> {
     if (end === start || end > this.mainSectors) {
       throw argumentError('ERR_OUT_OF_RANGE', `${end - start} sectors from ${start} do not lie on main`);
     }
-    const runs: Run[] = [];
-    const push = (device: Run['device'], at: bigint, length: bigint) => {
-      const last = runs.at(-1);
-      if (last?.device === device && last.sector + last.count === at) {
-        runs[runs.length - 1] = { ...last, count: last.count + length };
-      } else if (length > 0n) {
-        runs.push({ device, sector: sector(at), count: length });
-      }
-    };
-    let at: bigint = start;
-    for (const { originalSector, spareSector } of this.#within(start, end)) {
-      push('main', at, originalSector - at);
-      push('spare', spareSector, 1n);
-      at = originalSector + 1n;
-    }
-    push('main', at, end - at);
-    return runs;
+    this.#rising ??= new RisingEntries(this.#entries);
+    return runsOf(this.#rising.within(start, end), start, end);
   }
 
   /** The sector that `add` would hand out next, or undefined where the spare is full. A hint for the header. */
@@ -153,7 +143,9 @@ export class RemapTable implements Iterable<RemapEntry> {
     this.#checkSpare(entry.spareSector);
     // Ours from now on: a commit takes an entry that is the same object for unchanged.
     const own = Object.freeze({ ...entry });
-    this.#remember(own, this.#entries.push(own) - 1);
+    this.#entries.push(own);
+    this.#remember(own);
+    this.#rising?.add(own);
     return own;
   }
 
@@ -165,7 +157,7 @@ export class RemapTable implements Iterable<RemapEntry> {
    */
   remove(original: bigint | number): RemapEntry {
     const from = checkedSector('original', original);
-    const removed = this.#entries[this.#index.get(from)];
+    const removed = this.#entries.findLast(({ originalSector }) => originalSector === from);
     if (removed === undefined) {
       throw new DmremapError('ERR_ORIGINAL_NOT_MAPPED', `original sector ${from} is not mapped`);
     }
@@ -173,26 +165,10 @@ export class RemapTable implements Iterable<RemapEntry> {
     this.#entries.length = 0;
     this.#index.clear();
     this.#places.clear();
-    for (const entry of left) this.#remember(entry, this.#entries.push(entry) - 1);
+    this.#entries.push(...left);
+    for (const entry of left) this.#remember(entry);
+    this.#rising?.remove(from);
     return removed;
-  }
-
-  /** The entries in force whose originals lie in [start, end), rising. */
-  #within(start: bigint, end: bigint): RemapEntry[] {
-    const found: RemapEntry[] = [];
-    if (end - start <= this.#entries.length) {
-      for (let at = start; at < end; at++) {
-        const entry = this.#entries[this.#index.get(at)];
-        if (entry !== undefined) found.push(entry);
-      }
-      return found;
-    }
-    this.#entries.forEach((entry, place) => {
-      const { originalSector } = entry;
-      if (originalSector < start || originalSector >= end) return;
-      if (this.#index.get(originalSector) === place) found.push(entry);
-    });
-    return found.sort((a, b) => (a.originalSector < b.originalSector ? -1 : 1));
   }
 
   #allocate(): Sector {
@@ -225,24 +201,45 @@ export class RemapTable implements Iterable<RemapEntry> {
     if (this.#places.has(to)) throw new DmremapError('ERR_SPARE_IN_USE', `spare sector ${to} is in use`);
   }
 
-  #remember(entry: RemapEntry, place: number): void {
-    this.#index.set(entry.originalSector, place);
-    this.#places.take(entry.spareSector);
+  #remember({ originalSector, spareSector }: RemapEntry): void {
+    this.#index.set(originalSector, spareSector);
+    this.#places.take(spareSector);
   }
 }
 
-function checkSector(name: string, value: bigint | number): void {
-  if (typeof value !== 'bigint' && typeof value !== 'number') {
-    throw argumentError('ERR_INVALID_ARG_TYPE', `${name} must be a number or a bigint`);
+/** The runs of the sectors from `start` up to `end`, by the entries in force there, rising. */
+function runsOf(entries: readonly RemapEntry[], start: bigint, end: bigint): Run[] {
+  const runs: Run[] = [];
+  let at = start;
+  let last: { device: Run['device']; sector: bigint; count: bigint } | undefined;
+  const push = (device: Run['device'], sector: bigint, count: bigint) => {
+    last = { device, sector, count };
+    runs.push(last as Run);
+  };
+  for (const { originalSector, spareSector } of entries) {
+    if (originalSector > at) push('main', at, originalSector - at);
+    if (last?.device === 'spare' && last.sector + last.count === spareSector) last.count += 1n;
+    else push('spare', spareSector, 1n);
+    at = originalSector + 1n;
   }
-  if ((typeof value === 'number' && !Number.isSafeInteger(value)) || value < 0 || value > u64Max) {
-    throw argumentError('ERR_OUT_OF_RANGE', `${name} must be a whole number of sectors`);
-  }
+  if (at < end) push('main', at, end - at);
+  return runs;
 }
+
+const isSectorNumber = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
+/** Takes what is no bigint too. A bigint that 64 bits cannot hold is another one when it is cut to them. */
+const isSectorBigint = (value: bigint): boolean =>
+  typeof value === 'bigint' && BigInt.asUintN(64, value) === value;
+
+const sectorError = (name: string, value: unknown) =>
+  typeof value === 'bigint' || typeof value === 'number'
+    ? argumentError('ERR_OUT_OF_RANGE', `${name} must be a whole number of sectors`)
+    : argumentError('ERR_INVALID_ARG_TYPE', `${name} must be a number or a bigint`);
 
 function checkedSector(name: string, value: bigint | number): Sector {
-  checkSector(name, value);
-  return sector(value);
+  if (typeof value === 'number' ? isSectorNumber(value) : isSectorBigint(value)) return sector(value);
+  throw sectorError(name, value);
 }
 
 function checkedTimestamp(value: bigint | undefined): UnixNanoseconds {

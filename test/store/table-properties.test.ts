@@ -39,6 +39,20 @@ function codeOf(work: () => unknown): string {
   }
 }
 
+/** The runs of [start, end), sector by sector. */
+function walked(table: RemapTable, start: bigint, end: bigint): Run[] {
+  const runs: Run[] = [];
+  for (let at = start; at < end; at++) {
+    const to = table.lookup(at);
+    const one = { device: to === undefined ? 'main' : 'spare', sector: to ?? at, count: 1n } as Run;
+    const last = runs.at(-1);
+    if (last?.device === one.device && last.sector + last.count === one.sector) {
+      runs[runs.length - 1] = { ...last, count: last.count + 1n };
+    } else runs.push(one);
+  }
+  return runs;
+}
+
 describe('the remap table', () => {
   it('does what a list of pairs would do', () => {
     fc.assert(
@@ -77,33 +91,46 @@ describe('the remap table', () => {
     );
   });
 
-  it('splits a request as a walk over its sectors would', () => {
-    const entries = fc.array(fc.tuple(fc.bigInt(0n, mainSectors - 1n), fc.bigInt(1280n, 1300n)), {
-      maxLength: 40,
+  it('splits a request as a walk over its sectors would, also after changes', () => {
+    // Seams: where a half of 64 bits, or what a number holds, ends.
+    const near = fc
+      .tuple(fc.constantFrom(32n, 2n ** 32n, 2n ** 53n, 2n ** 63n, u64Max - 33n), fc.bigInt(-32n, 31n))
+      .map(([seam, away]) => seam + away);
+    const drawn = fc.array(fc.tuple(near, fc.bigInt(1280n, 1300n)), { maxLength: 40 });
+    const change = fc.record({
+      kind: fc.constantFrom('add' as const, 'remove' as const, 'split' as const),
+      original: near,
+      count: fc.bigInt(1n, 64n),
     });
     fc.assert(
-      fc.property(
-        entries,
-        fc.bigInt(0n, mainSectors - 1n),
-        fc.bigInt(1n, mainSectors),
-        (pairs, first, length) => {
-          const count = first + length > mainSectors ? mainSectors - first : length;
-          const drawn = pairs.map(([from, to]) => drawnEntry(from, to));
-          const table = new RemapTable({ mainSectors, spareSectors }, drawn);
-          const walked: Run[] = [];
-          for (let at = first; at < first + count; at++) {
-            const to = table.lookup(at);
-            const one = { device: to === undefined ? 'main' : 'spare', sector: to ?? at, count: 1n } as Run;
-            const last = walked.at(-1);
-            if (last?.device === one.device && last.sector + last.count === one.sector) {
-              walked[walked.length - 1] = { ...last, count: last.count + 1n };
-            } else walked.push(one);
-          }
-          expect(table.lookupRange(first, count)).toEqual(walked);
-        },
-      ),
+      fc.property(drawn, fc.array(change, { maxLength: 40 }), (pairs, changes) => {
+        const entries = pairs.map(([from, to]) => drawnEntry(from, to));
+        const table = new RemapTable({ mainSectors: u64Max, spareSectors }, entries);
+        for (const { kind, original, count } of changes) {
+          if (kind === 'add') codeOf(() => table.add(original));
+          else if (kind === 'remove') codeOf(() => table.remove(original));
+          const end = original + count > u64Max ? u64Max : original + count;
+          expect(table.lookupRange(original, end - original)).toEqual(walked(table, original, end));
+        }
+      }),
       { numRuns: 300 },
     );
+  });
+
+  it('counts the last of an original alone, once a request has been split and the entry is taken out too', () => {
+    const table = new RemapTable({ mainSectors, spareSectors }, [
+      drawnEntry(5n, 2000n),
+      drawnEntry(5n, 2016n),
+      drawnEntry(4n, 2015n),
+    ]);
+    expect(table.lookupRange(4, 2)).toEqual([{ device: 'spare', sector: 2015n, count: 2n }]);
+    table.remove(5);
+    expect(table.lookupRange(4, 2)).toEqual([
+      { device: 'spare', sector: 2015n, count: 1n },
+      { device: 'main', sector: 5n, count: 1n },
+    ]);
+    table.add(5, { spare: 2016 });
+    expect(table.lookupRange(4, 2)).toEqual([{ device: 'spare', sector: 2015n, count: 2n }]);
   });
 
   it('finds the same in a request that is larger than the table and in one that is smaller', () => {

@@ -1,0 +1,98 @@
+// The index of originals against a Map, and under the worst that a table on a disk can ask of it.
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Sector, u64Max } from '../../lib/base/units.js';
+import { OriginalIndex } from '../../lib/store/original-index.js';
+
+const seams = [0n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, u64Max];
+const around = (seam: bigint) => [-2n, -1n, 0n, 1n, 2n].map((away) => seam + away);
+const edges = seams.flatMap(around).filter((one) => one >= 0n && one <= u64Max);
+
+/** Says the same as the model of each of these, asked both ways. */
+function expectAlike(index: OriginalIndex, model: ReadonlyMap<bigint, bigint>, originals: Iterable<bigint>) {
+  for (const original of originals) {
+    expect(index.ofBigint(original)).toBe(model.get(original));
+    if (original > Number.MAX_SAFE_INTEGER) continue;
+    expect(index.ofNumber(Number(original))).toBe(model.get(original));
+  }
+}
+
+/** An index whose module has drawn these numbers, so that it is known where each original goes. */
+async function indexThatDrew(random: number): Promise<OriginalIndex> {
+  vi.resetModules();
+  vi.spyOn(Math, 'random').mockReturnValue(random);
+  return new (await import('../../lib/store/original-index.js')).OriginalIndex();
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the index of originals', () => {
+  it('does what a Map would do', () => {
+    const original = fc.oneof(fc.constantFrom(...edges), fc.bigInt(0n, 40n), fc.bigInt(0n, u64Max));
+    const step = fc.oneof(
+      { weight: 30, arbitrary: fc.tuple(original, fc.bigInt(0n, u64Max)) },
+      { weight: 1, arbitrary: fc.constant('clear' as const) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.array(original), (steps, asked) => {
+        const index = new OriginalIndex();
+        const model = new Map<bigint, bigint>();
+        for (const one of steps) {
+          if (one === 'clear') {
+            index.clear();
+            model.clear();
+          } else {
+            index.set(one[0], one[1] as Sector);
+            model.set(...one);
+          }
+        }
+        expectAlike(index, model, [...model.keys(), ...asked, ...edges]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('tells apart originals that differ in one bit alone', () => {
+    const index = new OriginalIndex();
+    const powers = Array.from({ length: 64 }, (_, bit) => 1n << BigInt(bit));
+    const model = new Map(powers.map((power, bit) => [power, BigInt(bit)]));
+    for (const [power, bit] of model) index.set(power, bit as Sector);
+    expectAlike(index, model, [0n, ...powers, ...powers.map((power) => power ^ 1n)]);
+  });
+
+  it.each([
+    ['rise by one', (at: bigint) => at],
+    ['rise by 2^20', (at: bigint) => at << 20n],
+    ['differ in their upper half alone', (at: bigint) => at << 32n],
+    ['differ in their last bits alone', (at: bigint) => at << 53n],
+  ])('holds 2,048 that %s', (_, originalOf) => {
+    const index = new OriginalIndex();
+    const model = new Map(Array.from({ length: 2048 }, (_, at) => [originalOf(BigInt(at)), BigInt(at)]));
+    for (const [original, spare] of model) index.set(original, spare as Sector);
+    const others = Array.from({ length: 2048 }, (_, at) => originalOf(BigInt(at)) ^ 0x8000_0001n);
+    expectAlike(index, model, [...model.keys(), ...others]);
+  });
+
+  it('takes no more room for an original that is set again and again', () => {
+    const index = new OriginalIndex();
+    for (let spare = 0n; spare < 10_000n; spare++) index.set(7n, spare as Sector);
+    expectAlike(index, new Map([[7n, 9999n]]), [6n, 7n, 8n]);
+  });
+
+  // With 1 for both factors the halves are XORed, and each of these originals comes to the same cell: the first one, or the
+  // last one, behind which the search goes on at the first.
+  it.each([0n, 8191n])('holds 2,048 that all fall into cell %s', async (cell) => {
+    const index = await indexThatDrew(0);
+    const originals = Array.from({ length: 2049 }, (_, at) => (BigInt(at) << 32n) | (BigInt(at) ^ cell));
+    const absent = originals.pop() as bigint;
+    const model = new Map(originals.map((original, at) => [original, BigInt(at)]));
+    for (const [original, spare] of model) index.set(original, spare as Sector);
+    for (const original of originals.slice(0, 10)) {
+      index.set(original, 77n as Sector);
+      model.set(original, 77n);
+    }
+    expectAlike(index, model, [...originals, absent, cell ^ 1n]);
+  });
+});
