@@ -1,8 +1,10 @@
 // Room: format. Bytes to values. Decoding never throws on bytes from disk, never guesses, and never allocates
 // following a number on disk: every slot yields a decoded copy or a named damage (format section 6 rule 1).
+import { joinBytes } from '../base/bytes.js';
 import { argumentError } from '../base/errors.js';
 import { structureChecksum } from './checksum.js';
 import type { Damage, SlotRead } from './damage.js';
+import { entryAt } from './entry.js';
 import { foreignLayout } from './foreign.js';
 import { viewOf } from './layout.js';
 import {
@@ -14,7 +16,6 @@ import {
   maxHealthScore,
   metadataMagic,
   type RemapEntry,
-  readEntry,
   readHeader,
   slotBytes,
   structureBytes,
@@ -83,8 +84,8 @@ export function decodeCopy(slot: Uint8Array): ValidCopy | DamagedCopy {
   if (slot.length < structureBytes) {
     throw argumentError('ERR_OUT_OF_RANGE', `a slot is at least ${structureBytes} bytes, not ${slot.length}`);
   }
-  const bytes = new Uint8Array(slotBytes);
-  bytes.set(slot.subarray(0, slotBytes));
+  const given = slot.subarray(0, slotBytes);
+  const bytes = joinBytes(given, zeros.subarray(0, slotBytes - given.length));
   const unread = (damage: Damage): DamagedCopy => ({
     state: 'damaged',
     damage,
@@ -104,8 +105,9 @@ export function decodeCopy(slot: Uint8Array): ValidCopy | DamagedCopy {
   const damage = damageOf(header, computed);
   if (damage !== null) return { state: 'damaged', damage, header, computed, bytes };
 
-  const entries = Array.from({ length: header.activeRemaps }, (_, index) => readEntry(bytes, index));
-  return { state: 'valid', header, entries, ghosts: ghostsOf(bytes, header.activeRemaps), computed, bytes };
+  const { activeRemaps } = header;
+  const entries = entriesOf(bytes, activeRemaps);
+  return { state: 'valid', header, entries, ghosts: ghostsOf(bytes, activeRemaps), computed, bytes };
 }
 
 function damageOf(header: Header, computed: number): Damage | null {
@@ -122,16 +124,28 @@ const zeros = new Uint8Array(structureBytes);
 
 const isBlank = (slot: Uint8Array): boolean => Buffer.compare(zeros, slot.subarray(0, structureBytes)) === 0;
 
+function entriesOf(bytes: Uint8Array, count: number): RemapEntry[] {
+  const view = viewOf(bytes);
+  const entries: RemapEntry[] = [];
+  for (let index = 0; index < count; index += 1)
+    entries.push(entryAt(view, entriesOffset + index * entryBytes));
+  return entries;
+}
+
 function ghostsOf(bytes: Uint8Array<ArrayBuffer>, activeRemaps: number): Ghost[] {
   const ghosts: Ghost[] = [];
   // As a rule there are none, and one comparison tells.
   const behind = bytes.subarray(entriesOffset + activeRemaps * entryBytes, trailerOffset);
   if (Buffer.compare(zeros.subarray(0, behind.length), behind) === 0) return ghosts;
+  const view = viewOf(bytes);
   for (let index = activeRemaps; index < maxEntries; index += 1) {
     const start = entriesOffset + index * entryBytes;
-    const blank =
-      Buffer.compare(zeros.subarray(0, entryBytes), bytes.subarray(start, start + entryBytes)) === 0;
-    if (!blank) ghosts.push({ index, entry: readEntry(bytes, index) });
+    if (!isZeroEntry(view, start)) ghosts.push({ index, entry: entryAt(view, start) });
   }
   return ghosts;
+}
+
+function isZeroEntry(view: DataView, start: number): boolean {
+  for (let at = start; at < start + entryBytes; at += 4) if (view.getUint32(at, true) !== 0) return false;
+  return true;
 }

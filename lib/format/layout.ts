@@ -40,6 +40,8 @@ export interface FieldPlace {
 export interface Layout<Specs extends readonly FieldSpec[]> {
   readonly totalBytes: number;
   readonly fields: readonly FieldPlace[];
+  /** Of each field, from the structure's start: for what reads or writes it without a loop over the fields. */
+  readonly offsets: { readonly [Spec in Specs[number] as Spec[0]]: number };
   /** Reads the record at `base`. The view must hold the whole structure there. Byte fields are copied out. */
   read(view: DataView, base: number): LayoutRecord<Specs>;
   /**
@@ -56,23 +58,37 @@ type Value = number | bigint | Uint8Array;
 
 interface Access {
   readonly bytes: number;
+  fits(value: Value): boolean;
   get(view: DataView, at: number): Value;
   set(view: DataView, at: number, value: Value): void;
 }
 
+/** Whether a value fits so many bytes. Numbers and bigints are held against limits of their own kind, made once. */
+function fitsBytes(bytes: number): Access['fits'] {
+  const limit = 2 ** (8 * bytes);
+  const bigLimit = BigInt(limit);
+  return (value) => {
+    if (typeof value === 'number') return Number.isInteger(value) && value >= 0 && value < limit;
+    return typeof value === 'bigint' && value >= 0n && value < bigLimit;
+  };
+}
+
 const u16: Access = {
   bytes: 2,
+  fits: fitsBytes(2),
   get: (view, at) => view.getUint16(at, true),
   set: (view, at, value) => view.setUint16(at, Number(value), true),
 };
 const u32: Access = {
   bytes: 4,
+  fits: fitsBytes(4),
   get: (view, at) => view.getUint32(at, true),
   set: (view, at, value) => view.setUint32(at, Number(value), true),
 };
 const wide32: Access = { ...u32, get: (view, at) => BigInt(view.getUint32(at, true)) };
 const u64: Access = {
   bytes: 8,
+  fits: fitsBytes(8),
   get: (view, at) => view.getBigUint64(at, true),
   set: (view, at, value) => view.setBigUint64(at, value as bigint, true),
 };
@@ -90,19 +106,10 @@ const accesses: Record<keyof KindValues, Access> = {
 
 const rawBytes = (bytes: number): Access => ({
   bytes,
+  fits: (value) => value instanceof Uint8Array && value.length === bytes,
   get: (view, at) => new Uint8Array(view.buffer, view.byteOffset + at, bytes).slice(),
   set: (view, at, value) => new Uint8Array(view.buffer, view.byteOffset + at, bytes).set(value as Uint8Array),
 });
-
-function checkFits(name: string, access: Access, value: Value): void {
-  const fits =
-    value instanceof Uint8Array
-      ? value.length === access.bytes
-      : (typeof value === 'bigint' || Number.isInteger(value)) &&
-        value >= 0 &&
-        value < 1n << BigInt(8 * access.bytes);
-  if (!fits) throw argumentError('ERR_OUT_OF_RANGE', `${name} does not fit into ${access.bytes} bytes`);
-}
 
 /**
  * Builds a layout from its table. Fields follow each other without gaps, so padding is a field too.
@@ -123,6 +130,7 @@ export function layout<const Specs extends readonly FieldSpec[]>(
   return {
     totalBytes,
     fields: places.map(({ name, offset, bytes }) => ({ name, offset, bytes })),
+    offsets: Object.fromEntries(places.map(({ name, offset }) => [name, offset])) as Layout<Specs>['offsets'],
     read(view, base) {
       const record: Record<string, Value> = {};
       for (const { name, offset, access } of places) record[name] = access.get(view, base + offset);
@@ -132,7 +140,9 @@ export function layout<const Specs extends readonly FieldSpec[]>(
       const values: Record<string, Value> = record;
       for (const { name, offset, access } of places) {
         const value = values[name] as Value;
-        checkFits(name, access, value);
+        if (!access.fits(value)) {
+          throw argumentError('ERR_OUT_OF_RANGE', `${name} does not fit into ${access.bytes} bytes`);
+        }
         access.set(view, base + offset, value);
       }
     },

@@ -1,10 +1,12 @@
 // Room: format. Values to bytes. A Metadata is a table with the slot that it came from: what we do not know, pad
 // bytes, expansion, ghosts and the tail of the slot, goes back to disk as it was (format section 6 rule 7).
 // A Metadata is never changed; every update derives a new one.
+import { joinBytes } from '../base/bytes.js';
 import { argumentError, DmremapError } from '../base/errors.js';
 import type { Sector, Sequence, UnixNanoseconds, UnixSeconds } from '../base/units.js';
 import { structureChecksum } from './checksum.js';
 import type { ValidCopy } from './codec.js';
+import { writeEntry } from './entry.js';
 import { viewOf } from './layout.js';
 import {
   activeRemapsOf,
@@ -12,7 +14,6 @@ import {
   entriesOffset,
   entryBytes,
   entryFlags,
-  entryLayout,
   formatVersion,
   type Header,
   headerLayout,
@@ -122,7 +123,9 @@ export interface EntryOptions {
 
 /** A remap entry as the module would write it once it is in force: ACTIVE, one error, never accessed. */
 export const remapEntry = (options: EntryOptions): RemapEntry => ({
-  ...options,
+  originalSector: options.originalSector,
+  spareSector: options.spareSector,
+  remapTimestampNs: options.remapTimestampNs,
   accessCount: 0,
   errorCount: 1,
   remapReason: 0,
@@ -145,13 +148,12 @@ export function encodeCopy(
   if (tailOf.length !== slotBytes) {
     throw argumentError('ERR_OUT_OF_RANGE', `a slot is ${slotBytes} bytes, not ${tailOf.length}`);
   }
-  const slot = metadata.base.slice();
-  slot.set(tailOf.subarray(structureBytes), structureBytes);
+  const slot = joinBytes(metadata.base.subarray(0, structureBytes), tailOf.subarray(structureBytes));
   const view = viewOf(slot);
   headerLayout.write(view, 0, { ...metadata.header, copyIndex, activeRemaps: metadata.entries.length });
   const before = activeRemapsOf(metadata.base);
   const end = Math.max(before, metadata.entries.length);
-  slot.set(entriesBytes(metadata, 0, end), entriesOffset);
+  putEntries(slot.subarray(entriesOffset), metadata, 0, end);
   view.setUint32(checksumOffset, structureChecksum(slot), true);
   return slot;
 }
@@ -160,19 +162,20 @@ export function encodeCopy(
  * The bytes of the entries from `first` up to `end`. Behind the table they are those of the base, a ghost or zero, but for
  * entries of its own that are not reached any more: these are cleared.
  */
-export function entriesBytes(
-  { base, entries }: Metadata,
-  first: number,
-  end: number,
-): Uint8Array<ArrayBuffer> {
-  const bytes = base.slice(entriesOffset + first * entryBytes, entriesOffset + end * entryBytes);
+export function entriesBytes(metadata: Metadata, first: number, end: number): Uint8Array<ArrayBuffer> {
+  const bytes = metadata.base.slice(entriesOffset + first * entryBytes, entriesOffset + end * entryBytes);
+  putEntries(bytes, metadata, first, end);
+  return bytes;
+}
+
+/** Puts these entries over those of the base, the bytes of which are there. */
+function putEntries(bytes: Uint8Array, { base, entries }: Metadata, first: number, end: number): void {
   const cleared = activeRemapsOf(base);
   const view = viewOf(bytes);
   for (let index = first; index < end; index += 1) {
     const at = (index - first) * entryBytes;
     const entry = entries[index];
-    if (entry !== undefined) entryLayout.write(view, at, entry);
+    if (entry !== undefined) writeEntry(view, at, entry);
     else if (index < cleared) bytes.fill(0, at, at + entryBytes);
   }
-  return bytes;
 }

@@ -104,12 +104,6 @@ if (entriesOffset + maxEntries * entryBytes !== trailerOffset) {
 /** The header of a slot, whatever its bytes are. The slot must hold at least 312 of them. */
 export const readHeader = (slot: Uint8Array): Header => headerLayout.read(viewOf(slot), 0);
 
-/** The entry at `index` (0 to 2047) of a slot, whether the table counts it or not. */
-export const readEntry = (slot: Uint8Array, index: number): RemapEntry =>
-  entryLayout.read(viewOf(slot), entriesOffset + index * entryBytes);
-
-const activeRemapsOffset = headerLayout.fields.find(({ name }) => name === 'activeRemaps')?.offset as number;
-
 /** How many entries the table of a slot has, whatever its bytes are: at most the 2048 that there is room for. */
 export const activeRemapsOf = (slot: Uint8Array): number =>
-  Math.min(viewOf(slot).getUint32(activeRemapsOffset, true), maxEntries);
+  Math.min(viewOf(slot).getUint32(headerLayout.offsets.activeRemaps, true), maxEntries);

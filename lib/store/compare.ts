@@ -1,5 +1,7 @@
 // Room: store, pure part. In what copies differ: field by field, entry by entry, and where in their bytes. Copies that are one
 // and the same but for copy_index and checksum are one group; a group is compared with that of the elected copy.
+
+import { readEntry } from '../format/entry.js';
 import { sha256Of } from '../format/sealed-image.js';
 import {
   activeRemapsOf,
@@ -9,7 +11,6 @@ import {
   headerLayout,
   maxEntries,
   type RemapEntry,
-  readEntry,
   slotBytes,
   structureBytes,
   trailerLayout,

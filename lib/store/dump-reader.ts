@@ -4,6 +4,7 @@
 import { sector, u64Max, unixNanoseconds } from '../base/units.js';
 import { structureChecksum } from '../format/checksum.js';
 import { decodeCopy, type ValidCopy } from '../format/codec.js';
+import { writeEntry } from '../format/entry.js';
 import { geometries } from '../format/geometry.js';
 import { viewOf } from '../format/layout.js';
 import { remapEntry } from '../format/metadata.js';
@@ -12,7 +13,6 @@ import {
   copyCount,
   entriesOffset,
   entryBytes,
-  entryLayout,
   formatVersion,
   type Header,
   headerLayout,
@@ -105,7 +105,7 @@ function readDump(reader: JsonReader, value: unknown, options: DumpOptions): Dum
 
   headerLayout.write(view, 0, header);
   for (const [index, entry] of [...entries.entries(), ...ghosts]) {
-    if (entry !== undefined) entryLayout.write(view, entriesOffset + index * entryBytes, entry);
+    if (entry !== undefined) writeEntry(view, entriesOffset + index * entryBytes, entry);
   }
   if (expansion !== null) trailerLayout.write(view, trailerOffset, expansion);
   view.setUint32(checksumOffset, structureChecksum(bytes), true);

@@ -2,6 +2,7 @@
 // the spare. It refuses what would lose data (format section 6 rule 12) and remembers nothing about devices.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { type Sector, sector, type UnixNanoseconds, u64Max, unixNanoseconds } from '../base/units.js';
+import { copyOfEntry } from '../format/entry.js';
 import { type Geometry, geometries, touchesMetadata } from '../format/geometry.js';
 import { remapEntry } from '../format/metadata.js';
 import { maxEntries, type RemapEntry } from '../format/structure.js';
@@ -142,7 +143,7 @@ export class RemapTable implements Iterable<RemapEntry> {
     this.#checkOriginal(entry.originalSector);
     this.#checkSpare(entry.spareSector);
     // Ours from now on: a commit takes an entry that is the same object for unchanged.
-    const own = Object.freeze({ ...entry });
+    const own = Object.freeze(copyOfEntry(entry));
     this.#entries.push(own);
     this.#remember(own);
     this.#rising?.add(own);
