@@ -6,23 +6,31 @@ import type { Header, RemapEntry } from '../format/structure.js';
 import { type EntryLint, entryLint } from './lint.js';
 import { effectiveEntries } from './table.js';
 
-interface Place extends RemapEntry {
+interface Place {
   readonly index: number;
+  readonly originalSector: Sector;
+  readonly spareSector: Sector;
 }
 
 /** The lints of one table, judged by the sizes in its own header and the slots of `geometry`. */
 export function entryLints(header: Header, entries: readonly RemapEntry[], geometry: Geometry): EntryLint[] {
   const effective = effectiveEntries(entries);
-  const places = entries.map((entry, index) => ({ ...entry, index }));
+  const places = entries.map(({ originalSector, spareSector }, index) => ({
+    index,
+    originalSector,
+    spareSector,
+  }));
   const judged = places.filter(({ index }) => effective[index]);
-  const bySpare = groupBySpare(judged);
+  // As a rule no two spare sectors are close, and sorting them tells.
+  const bySpare = anyClose(judged) ? groupBySpare(judged) : undefined;
   return [
-    ...duplicateOriginals(places, effective),
-    ...judged.flatMap((place) => [
-      ...boundsLints(place, header, geometry),
-      ...duplicateSpare(place, bySpare),
-      ...spareNeighbour(place, bySpare),
-    ]),
+    ...(judged.length < places.length ? duplicateOriginals(places, effective) : []),
+    ...judged.flatMap((place) => {
+      const lints = boundsLints(place, header, geometry);
+      return bySpare === undefined
+        ? lints
+        : [...lints, ...duplicateSpare(place, bySpare), ...spareNeighbour(place, bySpare)];
+    }),
   ];
 }
 
@@ -76,6 +84,18 @@ function boundsLints(place: Place, header: Header, geometry: Geometry): EntryLin
   return lints;
 }
 
+//  A request that starts on a remapped sector goes WHOLE to the spare (format section 6 rule 12).
+const neighbourSectors = 7n;
+
+/** Whether there is a spare sector with another one on it, or among its neighbours. */
+function anyClose(places: readonly Place[]): boolean {
+  const spares = BigUint64Array.from(places, ({ spareSector }) => spareSector).sort();
+  for (let at = 1; at < spares.length; at += 1) {
+    if ((spares[at] as bigint) - (spares[at - 1] as bigint) <= neighbourSectors) return true;
+  }
+  return false;
+}
+
 type BySpare = ReadonlyMap<Sector, readonly Place[]>;
 
 function groupBySpare(places: readonly Place[]): BySpare {
@@ -100,9 +120,6 @@ function duplicateSpare(place: Place, bySpare: BySpare): EntryLint[] {
     ),
   ];
 }
-
-//  A request that starts on a remapped sector goes WHOLE to the spare (format section 6 rule 12).
-const neighbourSectors = 7n;
 
 /** One lint for an entry that has an earlier one closer than eight sectors, and not shifted as the originals are. */
 function spareNeighbour(place: Place, bySpare: BySpare): EntryLint[] {

@@ -167,11 +167,25 @@ function entriesOf(shown: ValidSlot | null): ReportEntry[] {
   if (shown === null) return [];
   const { entries } = shown.slot;
   const effective = effectiveEntries(entries);
-  return entries.map((entry, index) => ({ ...entry, index, effective: effective[index] === true }));
+  return entries.map((entry, index) => reportEntry(entry, index, effective[index] === true));
 }
 
 const ghostsOf = (shown: ValidSlot | null): ReportEntry[] =>
-  shown === null ? [] : shown.slot.ghosts.map(({ index, entry }) => ({ ...entry, index, effective: false }));
+  shown === null ? [] : shown.slot.ghosts.map(({ index, entry }) => reportEntry(entry, index, false));
+
+// Written out: spreading an entry would give each of them a shape of its own.
+const reportEntry = (entry: RemapEntry, index: number, effective: boolean): ReportEntry => ({
+  originalSector: entry.originalSector,
+  spareSector: entry.spareSector,
+  remapTimestampNs: entry.remapTimestampNs,
+  accessCount: entry.accessCount,
+  errorCount: entry.errorCount,
+  remapReason: entry.remapReason,
+  flags: entry.flags,
+  padding: entry.padding,
+  index,
+  effective,
+});
 
 /** Disagreement, regression and fork, in this order. Opening for writing refuses while there is one. */
 function ambiguitiesOf(

@@ -22,7 +22,10 @@ function tableBytes(slot: Uint8Array): Uint8Array {
 
 /** For each entry whether it takes part in the mapping: of duplicates of one original only the last does. */
 export function effectiveEntries(entries: readonly RemapEntry[]): boolean[] {
-  const lastOf = new Map(entries.map(({ originalSector }, index) => [originalSector, index]));
+  const lastOf = new Map<bigint, number>();
+  for (let index = 0; index < entries.length; index += 1) {
+    lastOf.set((entries[index] as RemapEntry).originalSector, index);
+  }
   return entries.map(({ originalSector }, index) => lastOf.get(originalSector) === index);
 }
 
