@@ -2,6 +2,7 @@
 import { MemoryDevice } from '../device/memory-device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
 import { writeNewFile } from '../recovery/new-file.js';
+import { inMemory } from '../recovery/rehearse.js';
 import { type RestoreReport, restore, sectorsOfSpare } from '../recovery/restore.js';
 import { type DumpedCopy, fromDumpJson, maxDumpBytes } from '../store/dump-reader.js';
 import type { Problem } from '../store/json-reader.js';
@@ -188,7 +189,7 @@ async function toNewImage(
 ): Promise<Restored> {
   const { signal, now } = context;
   const image = new MemoryDevice(metadataRegionBytes, { path: output });
-  const report = await restore(image, slot, { allowDataInMetadata, now, signal });
+  const report = await inMemory(restore(image, slot, { allowDataInMetadata, now, signal }));
   context.progress?.begin('write', { output: true });
   await writeNewFile(absolute(context, output), image.bytes, 0o600);
   const sectors = sectorsOfSpare(image, slot);

@@ -2,7 +2,8 @@
 // that was told can differ from what is done. Its identity covers the bytes that it was made from and every byte that it
 // writes, in order.
 import { createHash } from 'node:crypto';
-import { DmremapError } from '../base/errors.js';
+import { isAbortCode } from '../base/cancellable.js';
+import { DmremapError, OperationError } from '../base/errors.js';
 import { type UnixSeconds, unixSeconds } from '../base/units.js';
 import type { Device, WriteStep } from '../device/device.js';
 import { futureToleranceSeconds } from '../format/structure.js';
@@ -23,7 +24,7 @@ export interface Plan<T> {
   readonly result: T;
 }
 
-/** Tries an operation out. Rejects as the operation does, with nothing written anywhere. */
+/** Tries an operation out. Rejects as the operation does, and with `untouched`: nothing is written anywhere. */
 export async function rehearse<T>(
   device: Device,
   region: Region,
@@ -31,9 +32,26 @@ export async function rehearse<T>(
   operate: Operation<T>,
 ): Promise<Plan<T>> {
   const stage = rehearsalOf(device, region);
-  const result = await operate(stage, () => now);
+  const result = await inMemory(operate(stage, () => now));
   const { writes, bytes: after } = stage;
   return { id: identityOf(region, writes, now), now, region, writes, after, result };
+}
+
+/** For work on a device in memory. Where that ends half-way, what it says of its copies must not be taken for the disk. */
+export async function inMemory<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.outcome === 'untouched') throw error;
+    const { code, errno } = error;
+    const isAbort = isAbortCode(code);
+    throw new OperationError(code, isAbort ? undefined : 'it failed when it was tried out in memory', {
+      cause: isAbort ? error.cause : error,
+      errno,
+      outcome: 'untouched',
+      drained: Promise.resolve('untouched'),
+    });
+  }
 }
 
 function identityOf(

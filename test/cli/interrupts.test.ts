@@ -1,7 +1,8 @@
 // An interrupt at every step of every command that writes: exit bit 32, and what is said of the disk is what is on it.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { drawnNow } from '../support/disk.js';
 import { goldenBytes } from '../support/golden.js';
 import { dataOf, spareWithData } from '../support/inside.js';
 import { scratchFolder } from '../support/scratch.js';
@@ -89,17 +90,21 @@ async function isTrue({ stderr }: Ran, { home, path, before, old, anew }: Around
     }
   }
   const isAsBefore = image.equals(before);
-  if (stderr.includes('nothing was written')) expect(isAsBefore).toBe(true);
   const said = stderr.match(/a reader (?:would find now|finds): .*/g)?.at(-1) ?? '';
-  if (/: the old table$/.test(said)) expect(found).toEqual(old);
-  else if (/: the new table|: what was put back/.test(said)) expect(found).toEqual(anew);
-  else if (/: the elected table/.test(said)) expect(found).toEqual(old);
-  else if (/the commit is durable/.test(stderr)) expect(found).toEqual(anew);
-  else if (said === '') expect(isAsBefore).toBe(true);
-  else expect(said).toMatch(/: the (old table or the new one|table from before, or the one)/);
+  if (/: the old table$/.test(said)) expect(found, stderr).toEqual(old);
+  else if (/: the new table \(sequence \d+\)$|: what was put back$/.test(said))
+    expect(found, stderr).toEqual(anew);
+  else if (/: the elected table/.test(said)) expect(found, stderr).toEqual(old);
+  else if (/the commit is durable/.test(stderr)) expect(found, stderr).toEqual(anew);
+  else if (said === '') expect(isAsBefore, stderr).toBe(true);
+  else expect(said, stderr).toMatch(/: the (old table or the new one|table from before, or the one)/);
+  if (stderr.includes('nothing was written')) {
+    expect(isAsBefore, stderr).toBe(true);
+    expect(stderr).not.toMatch(/^ {2}copy \d {2}(written|unknown|disarmed)/m);
+  }
   //  What may be needed to undo it is kept, and nothing else.
-  if (!isAsBefore) expect(backupsIn(home)).toHaveLength(1);
-  if (stderr.includes('nothing was written')) expect(backupsIn(home)).toEqual([]);
+  if (!isAsBefore) expect(backupsIn(home), stderr).toHaveLength(1);
+  if (stderr.includes('nothing was written')) expect(backupsIn(home), stderr).toEqual([]);
 }
 
 describe.each(commands)('%s', (_, argv, image) => {
@@ -137,9 +142,34 @@ describe.each(commands)('%s', (_, argv, image) => {
       });
       const { step } = steps[last - 1] ?? {};
       //  The last read may have come back before the interrupt does.
-      if (ran.status === whole.status) expect(step).toBe('read-back');
+      if (ran.status === whole.status) expect(step, ran.stderr).toBe('read-back');
       else expect((ran.status ?? 0) & 32, `${JSON.stringify(step)}: ${ran.stderr}`).toBe(32);
       if ((ran.status ?? 0) & 32) await isTrue(ran, { home, path: spare, before, old, anew });
+    }
+  });
+
+  //  What is written then is a copy in memory.
+  test('an interrupt at each turn while the plan is tried out', async () => {
+    const before = imageOf(image);
+    writeFileSync(spare, before);
+    const old = await tableOn(spare);
+    for (let turn = 0, isSaved = false; !isSaved; turn++) {
+      writeFileSync(spare, before);
+      const controller = new AbortController();
+      const home = at(`turn-${turn}`);
+      mkdirSync(home);
+      const ran = await dmremap(home, words(argv), {
+        signal: controller.signal,
+        onStderr: (text) => {
+          if (text.includes('"step":"plan"')) afterTurns(turn, () => controller.abort());
+          if (!text.includes('"step":"save"')) return;
+          isSaved = true;
+          controller.abort();
+        },
+      });
+      expect(ran.status, ran.stderr).toBe(32);
+      expect(ran.stderr).toContain('nothing was written');
+      await isTrue(ran, { home, path: spare, before, old, anew: old });
     }
   });
 
@@ -159,8 +189,11 @@ describe.each(commands)('%s', (_, argv, image) => {
         expect(ran.stderr).toContain('writes are still in flight');
       //  Nothing of that write has landed, and everything before it has.
       const told = stepsOf(ran.stderr).filter(({ step }) => step !== 'verdict');
-      expect(told.filter(({ step }) => step === 'write')).toHaveLength(after + 1);
-      expect(told.at(-1)).toMatchObject({ step: 'write' });
+      expect(
+        told.filter(({ step }) => step === 'write'),
+        ran.stderr,
+      ).toHaveLength(after + 1);
+      expect(told.at(-1), ran.stderr).toMatchObject({ step: 'write' });
       await isTrue(ran, { home, path, before, old, anew });
       expect(ran.stderr).not.toContain('nothing was written');
     };
@@ -184,14 +217,40 @@ describe.each(commands)('%s', (_, argv, image) => {
       await saysOnStderr(child, `"step":"${name}"`);
       child.kill('SIGINT');
       const ran = await ending;
-      expect(ran.signal).toBeNull();
+      expect(ran.signal, ran.stderr).toBeNull();
       //  It may have been done before the signal came.
       expect([status, 32, 32 | (status ?? 0)], ran.stderr).toContain(ran.status);
-      if (ran.status === status) expect(await tableOn(path)).toEqual(anew);
+      if (ran.status === status) expect(await tableOn(path), ran.stderr).toEqual(anew);
       else await isTrue(ran, { home, path, before, old, anew });
     }
   });
 });
+
+test('restore to a new image: an interrupt at each turn while it is made in memory', async () => {
+  for (let turn = 0, isMade = false; !isMade; turn++) {
+    const controller = new AbortController();
+    const output = at(`new-${turn}.img`);
+    let begun = false;
+    const ran = await dmremap(folder, ['restore', `--backup=${at('backup')}`, `--output=${output}`], {
+      signal: controller.signal,
+      now: () => {
+        if (!begun) afterTurns(turn, () => controller.abort());
+        begun = true;
+        return drawnNow;
+      },
+    });
+    expect(begun).toBe(true);
+    isMade = existsSync(output);
+    expect(ran.status, ran.stderr).toBe(isMade ? 0 : 32);
+    if (!isMade) expect(ran.stderr).toBe('dmremap: the operation was aborted (ABORT_ERR)\n');
+  }
+});
+
+/** Calls back once the loop has gone round so many times. */
+function afterTurns(turns: number, done: () => void): void {
+  if (turns === 0) done();
+  else setImmediate(() => afterTurns(turns - 1, done));
+}
 
 /** The spare, in a folder that becomes the home of a command. */
 function spareIn(name: string, image: Buffer) {
