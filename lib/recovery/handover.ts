@@ -83,7 +83,7 @@ async function handOver(
 
   const changes = { sequenceNumber: handedOver, timestampSeconds: now() };
   const metadata = withHeader(metadataOf(source.slot), changes);
-  const write = (report: Report, copies: readonly number[]): Promise<CommitReport> => {
+  const write = (report: Report, copies: readonly number[], first?: CommitReport): Promise<CommitReport> => {
     const ledger = new SlotLedger(geometries[report.geometry], report.copies, source.copy, report.now);
     const order = overwriteOrder(ledger.plan).filter(({ copy }) => copies.includes(copy));
     return runCommit({
@@ -94,6 +94,7 @@ async function handOver(
       fresh: false,
       order,
       sameTable: true,
+      earlier: first?.copies,
       stopAtError: true,
       required: order.length,
       signal,
@@ -108,8 +109,7 @@ async function handOver(
     between = await readBack(first, look);
     refuseLies(between, strangers, first, 'the elected table is untouched');
   }
-  const second = await write(between, holders);
-  const commit = first === undefined ? second : merged(first, second);
+  const commit = await write(between, holders, first);
   const after = await readBack(commit, look);
   refuseLies(
     after,
@@ -149,13 +149,6 @@ function refuseLies(report: Report, written: readonly number[], commit: CommitRe
     sameTable: true,
     drained,
   });
-}
-
-function merged(first: CommitReport, second: CommitReport): CommitReport {
-  const copies = second.copies.map((copy) =>
-    copy.outcome === 'written' ? copy : (first.copies.find((other) => other.copy === copy.copy) ?? copy),
-  );
-  return { ...second, copies, degraded: [] };
 }
 
 function admit(path: string, report: Report, options: HandoverOptions): ValidSlot {

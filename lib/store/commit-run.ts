@@ -29,6 +29,8 @@ export interface CommitJob {
   readonly sameTable?: boolean | undefined;
   /** The first write error ends it: what is left may only be overwritten when all before it is durable. */
   readonly stopAtError?: boolean;
+  /** What a commit before this one has made of the copies that this one leaves alone, where the two are one work. */
+  readonly earlier?: readonly CopyOutcome[] | undefined;
   /** How many copies must be durable in the end. Default: two, or all that there are. */
   readonly required?: number;
   readonly signal: AbortSignal;
@@ -49,7 +51,9 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const before = foundBefore(ledger);
   // As they are now: the roles change with what is written.
   const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
-  const complete = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes, job.sameTable ?? false);
+  const earlier = job.earlier?.filter(({ outcome }) => outcome === 'written') ?? [];
+  const complete = (outcomes: readonly CopyOutcome[]) =>
+    withLeftOut(slots, [...outcomes, ...earlier], job.sameTable ?? false);
   const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, before));
 
   const result = await writeCopies({
@@ -85,7 +89,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     });
   }
 
-  const durable = copies.filter(({ outcome }) => outcome === 'written').length;
+  const durable = result.copies.filter(({ outcome }) => outcome === 'written').length;
   if (durable < (job.required ?? Math.min(2, order.length))) {
     const why = failed?.message ?? 'too few copies could be written';
     throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds, job.sameTable)}`, {

@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { slotBytes } from '../../lib/format/structure.js';
 import { drawnNow } from '../support/disk.js';
 import { goldenBytes } from '../support/golden.js';
 import { dataOf, spareWithData } from '../support/inside.js';
@@ -90,6 +91,10 @@ async function isTrue({ stderr }: Ran, { home, path, before, old, anew }: Around
     }
   }
   const isAsBefore = image.equals(before);
+  for (const [, copy] of stderr.matchAll(/^ {2}copy (\d) {2}untouched/gm)) {
+    const at = Number(copy) * slotBytes;
+    expect(image.subarray(at, at + slotBytes).equals(before.subarray(at, at + slotBytes)), stderr).toBe(true);
+  }
   const said = stderr.match(/a reader (?:would find now|finds): .*/g)?.at(-1) ?? '';
   if (/: the old table$/.test(said)) expect(found, stderr).toEqual(old);
   else if (/: the new table \(sequence \d+\)$|: what was put back$/.test(said))
