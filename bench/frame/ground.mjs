@@ -1,5 +1,6 @@
 // Room: bench. What is written on: a file of our own and a loop device over memory, or what the user names. Nothing that could be
-// somebody's is overwritten: what is named must be empty, or bear the mark of an earlier run, unless --destroy says otherwise.
+// somebody's is overwritten: what is named must be empty, or bear the mark of an earlier run, unless --destroy says otherwise. The mark
+// fills the first block of what is named and stays there, so that a run that is killed leaves nothing that the next one refuses.
 import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevice } from '../../dist/index.js';
@@ -24,7 +25,7 @@ export async function grounds({ path, destroy, quick, keep, say, scratch }) {
   const sizeBytes = quick ? leastBytes : mostBytes;
   const file = join(scratch(), 'file.img');
   makeFile(file, sizeBytes);
-  const made = [{ name: 'file', title: 'a file', ...(await prepared(file, true)) }];
+  const made = [{ name: 'file', title: 'a file', ...(await prepared(file)) }];
   const { throttledLoop, whyNo } = await loadFixtures();
   const reason = whyNo('memoryLoop');
   if (reason !== undefined) {
@@ -32,10 +33,7 @@ export async function grounds({ path, destroy, quick, keep, say, scratch }) {
     return made;
   }
   const loop = keep(await throttledLoop({ sizeBytes }));
-  return [
-    ...made,
-    { name: 'loop', title: 'a loop device over memory', ...(await prepared(loop.path, true)) },
-  ];
+  return [...made, { name: 'loop', title: 'a loop device over memory', ...(await prepared(loop.path)) }];
 }
 
 async function named(path, destroy, keep) {
@@ -44,11 +42,12 @@ async function named(path, destroy, keep) {
     makeFile(path, mostBytes);
     keep({ [Symbol.asyncDispose]: async () => rmSync(path, { force: true }) });
   }
-  const range = await prepared(path, destroy || isNew, (device) => {
+  const isEmptyFile = (device) => {
     if (device.info.kind !== 'file' || device.info.sizeBytes > 0n) return false;
     keep({ [Symbol.asyncDispose]: async () => truncateSync(path, 0) });
     return true;
-  });
+  };
+  const range = await prepared(path, { isNamed: true, mayOverwrite: destroy || isNew, isEmptyFile });
   return { name: 'path', title: 'the path that was named', ...range };
 }
 
@@ -59,12 +58,12 @@ function makeFile(path, sizeBytes) {
 }
 
 /** Holds the device exclusively while it looks, and while it writes all of the range once. */
-async function prepared(path, mayOverwrite, isEmptyFile = () => false) {
+async function prepared(path, { isNamed = false, mayOverwrite = true, isEmptyFile = () => false } = {}) {
   const first = await openDevice(path, { mode: 'write' });
   if (isEmptyFile(first)) {
     await first.close();
     truncateSync(path, mostBytes);
-    return prepared(path, true);
+    return prepared(path, { isNamed });
   }
   try {
     const { sizeBytes } = first.info;
@@ -72,12 +71,15 @@ async function prepared(path, mayOverwrite, isEmptyFile = () => false) {
     if (size < leastBytes) throw new Error(`${path} has ${sizeBytes} bytes; ${leastBytes} are the least`);
     if (!mayOverwrite) await refuseData(first, size);
     const chunk = new Uint8Array(chunkBytes).fill(0xa5);
-    for (let at = size - chunkBytes; at > 0; at -= chunkBytes) {
+    const head = chunk.slice();
+    if (isNamed) head.set(mark);
+    // The mark first: a run that is killed here leaves nothing else that could be taken for somebody's.
+    await first.write(0n, head);
+    for (let at = chunkBytes; at < size; at += chunkBytes) {
       await first.write(BigInt(at), chunk, { durable: false });
     }
-    chunk.set(mark);
-    await first.write(0n, chunk);
-    return { path, firstBlock: 1, blocks: size / blockBytes - 1 };
+    const firstBlock = isNamed ? 1 : 0;
+    return { path, firstBlock, blocks: size / blockBytes - firstBlock };
   } finally {
     await first.close();
   }

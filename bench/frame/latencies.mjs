@@ -11,27 +11,59 @@ export function latenciesOf(milliseconds) {
   };
 }
 
-/**
- * Runs `callers` at once, each of which does one operation after the other until the time is up.
- * @param operate of a caller's number: does one, and resolves when it is done.
- * @returns operations a second, processor time of this process for each, and how long they took, in nanoseconds.
- */
+/** A round that is measured in stretches. What lies between them, a new table say, is in no figure. */
+export class Stretches {
+  #latencies = [];
+  #elapsedMs = 0;
+  #cpuUs = 0;
+
+  get elapsedMs() {
+    return this.#elapsedMs;
+  }
+
+  /** Operations so far. */
+  get done() {
+    return this.#latencies.length;
+  }
+
+  /**
+   * One stretch: `callers` at once, each of which does one operation after the other, and one at least.
+   * @param operate of a caller's number: does one, and resolves when it is done.
+   * @param goesOn of the milliseconds measured so far: whether a caller does another one.
+   */
+  async run(callers, operate, goesOn) {
+    const before = process.cpuUsage();
+    const begun = performance.now();
+    const passed = begun - this.#elapsedMs;
+    const caller = async (number) => {
+      let now = performance.now();
+      do {
+        await operate(number);
+        const then = performance.now();
+        this.#latencies.push(then - now);
+        now = then;
+      } while (goesOn(now - passed));
+    };
+    await Promise.all(Array.from({ length: callers }, (_, number) => caller(number)));
+    this.#elapsedMs = performance.now() - passed;
+    const { user, system } = process.cpuUsage(before);
+    this.#cpuUs += user + system;
+  }
+
+  /** Operations a second, processor time of this process for each, and how long they took, in nanoseconds. */
+  sample() {
+    const { done } = this;
+    return {
+      rate: (done * 1000) / this.#elapsedMs,
+      cpu: (this.#cpuUs * 1000) / done,
+      ...latenciesOf(this.#latencies),
+    };
+  }
+}
+
+/** A round of one stretch: `callers` at once, until the time is up. @returns its sample. */
 export async function roundOf(ms, callers, operate) {
-  const latencies = [];
-  const before = process.cpuUsage();
-  const begun = performance.now();
-  const end = begun + ms;
-  const caller = async (number) => {
-    for (let now = performance.now(); now < end; ) {
-      await operate(number);
-      const then = performance.now();
-      latencies.push(then - now);
-      now = then;
-    }
-  };
-  await Promise.all(Array.from({ length: callers }, (_, number) => caller(number)));
-  const elapsed = performance.now() - begun;
-  const { user, system } = process.cpuUsage(before);
-  const done = latencies.length;
-  return { rate: (done * 1000) / elapsed, cpu: ((user + system) * 1000) / done, ...latenciesOf(latencies) };
+  const stretches = new Stretches();
+  await stretches.run(callers, operate, (elapsedMs) => elapsedMs < ms);
+  return stretches.sample();
 }

@@ -63,8 +63,10 @@ void End(struct Measure* measure) {
   if (count == 0) Fail("nothing was done in this time", 0);
   qsort(measure->latencies, count, sizeof(uint64_t), Compare);
   const double done = (double)count;
-  printf("{\"rate\":%.3f,\"cpu\":%.1f,\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"slowest\":%" PRIu64 "}\n",
+  printf("{\"rate\":%.3f,\"cpu\":%.1f,\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"slowest\":%" PRIu64,
          done * 1e9 / (double)ns, (double)cpu / done, measure->latencies[(count - 1) / 2],
          measure->latencies[(size_t)((done - 1) * 0.99)], measure->latencies[count - 1]);
+  if (measure->written > 0) printf(",\"written\":%" PRIu64, measure->written);
+  puts("}");
   free(measure->latencies);
 }

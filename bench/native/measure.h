@@ -11,6 +11,8 @@ struct Measure {
   size_t capacity;
   uint64_t begun_ns;
   uint64_t cpu_begun_ns;
+  // Bytes that each operation writes: told where it is not 0.
+  uint64_t written;
 };
 
 uint64_t NowNs(void);

@@ -39,7 +39,7 @@ describe('npm run bench', () => {
     const ran = await runScript('bench/run.mjs', ['tables'], other);
     expect(ran).toMatchObject({ status: 16, stdout: '' });
     expect(ran.stderr).toBe(
-      "bench: there is no benchmark 'tables', only codec, table, start; `npm run bench -- --help` says more\n",
+      "bench: there is no benchmark 'tables', only writes, commit, codec, table, start; `npm run bench -- --help` says more\n",
     );
   });
 });
