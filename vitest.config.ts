@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 //   device   devices, on the engine that `auto` takes, or DMREMAP_ENGINE: once for each (.ci/run).
 const pure = [
   'test/{base,crash}/**/*.test.ts',
-  'test/bench/!(commit|start).test.ts',
+  'test/bench/!(cancel|commit|ground|start|writes).test.ts',
   'test/{format,recovery}/!(new-file|sealed-image).test.ts',
   'test/cli/{completion,man}.test.ts',
   'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',
@@ -19,7 +19,7 @@ const engines = [
   'test/cli/doctor*.test.ts',
   'test/target/life-*.test.ts',
   'test/{corpus,stories}/**/*.test.ts',
-  'test/bench/{commit,start}.test.ts',
+  'test/bench/{cancel,commit,ground,start,writes}.test.ts',
 ];
 const all = ['test/**/*.test.ts'];
 

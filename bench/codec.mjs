@@ -38,7 +38,7 @@ const oneMore = (entries) => ({
 
 export const codec = {
   name: 'codec',
-  title: 'encoding, decoding, electing, and the update after one more remap',
+  title: 'encoding, decoding, electing, and the update after one remap',
   groups: () => [...[0, 100, 2048].map(whole), ...[0, 100, 2048].map(judged), ...[1, 100, 2048].map(oneMore)],
   plots: [
     { name: 'whole', title: 'Time of a whole copy', measure: 'time', groups: /^whole-/ },

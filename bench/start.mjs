@@ -35,7 +35,7 @@ async function healthyImage(folder, entries) {
 
 export const start = {
   name: 'start',
-  title: 'time and memory of `dmremap check` on a healthy image beside `node -e 0`',
+  title: 'time and memory of `dmremap check` beside `node -e 0`',
   withEngine: true,
   async groups({ scratch }) {
     const image = await healthyImage(scratch(), 100);

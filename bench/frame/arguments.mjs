@@ -57,8 +57,9 @@ export function usage(script, benchmarks) {
     '  --plot        draws SVG plots, beside FILE or in this folder',
     ...(usesPath
       ? [
-          '  --path PATH   the file or block device to measure on: an empty one, or one that is made, and removed again',
-          '  --destroy     what lies in its first 64 MiB may be overwritten. There is no way back',
+          '  --path PATH   the file or block device to measure on: an empty one, or one',
+          '                that is made, and removed again',
+          '  --destroy     overwrites what lies in its first 64 MiB. There is no way back',
         ]
       : []),
     '  --quick       a few short rounds: to see that it runs',

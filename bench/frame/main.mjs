@@ -10,8 +10,8 @@ import { benchmarkText, headerText, printable } from './text.mjs';
 
 /** At least five rounds: the median of fewer is one of its neighbours by chance. */
 const lengths = {
-  full: { rounds: 11, roundMs: 100, warmUpMs: 400, starts: 41, warmUpStarts: 5 },
-  quick: { rounds: 3, roundMs: 2, warmUpMs: 5, starts: 3, warmUpStarts: 1 },
+  full: { rounds: 11, roundMs: 100, warmUpMs: 400, starts: 41, warmUpStarts: 5, hangs: 11 },
+  quick: { rounds: 3, roundMs: 2, warmUpMs: 5, starts: 3, warmUpStarts: 1, hangs: 2 },
 };
 
 /**

@@ -9,9 +9,8 @@
 //   answer()    all that the work comes to, as text: sides that do the same work must come to the same. Not measured
 // or, where it waits for something, with one function of its own:
 //   measure(ms)  works for so long and resolves to a sample
-import { once } from 'node:events';
+import { answerSteps } from './answering.mjs';
 
-process.once('disconnect', () => process.exit());
 const [module, name, parameters] = process.argv.slice(2);
 const { sides } = await import(module);
 const side = await sides[name](JSON.parse(parameters));
@@ -64,9 +63,4 @@ function working({ pass, operations, answer }) {
   };
 }
 
-const steps = side.measure === undefined ? working(side) : waiting(side);
-process.send({ ready: true });
-for (;;) {
-  const [{ step, options }] = await once(process, 'message');
-  process.send(await steps[step](options));
-}
+await answerSteps(side.measure === undefined ? working(side) : waiting(side));

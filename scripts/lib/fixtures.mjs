@@ -2,11 +2,12 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import ts from 'typescript';
 import { root } from './native-build.mjs';
 
 /** @returns the fixtures, by the names of test/stuck. */
 export async function loadFixtures() {
+  // It takes a second to load, and some only import those who call this.
+  const { default: ts } = await import('typescript');
   const from = join(root, 'test/stuck');
   const folder = join(root, 'node_modules/.cache/dmremap/fixtures');
   process.env.DMREMAP_STUCK ??= join(root, 'node_modules/.cache/dmremap/stuck-devices');

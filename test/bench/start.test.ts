@@ -1,4 +1,5 @@
 // `node bench/start.mjs`: the shape of what it says, never its speed. And all of them, by their names.
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { openDevice } from '../../lib/device/native-device.js';
@@ -36,10 +37,23 @@ describe('npm run bench', () => {
   }, 180_000);
 
   it('names all there are where another is asked for', async () => {
+    const { stdout } = await runScript('bench/run.mjs', ['--help'], other);
+    const names = Array.from(stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm), ([, name]) => name);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    // Each has a script of its own.
+    const scripts = readdirSync(join(import.meta.dirname, '../../bench')).filter((name) =>
+      name.endsWith('.mjs'),
+    );
+    expect(names.toSorted()).toEqual(
+      scripts
+        .map((name) => name.replace('.mjs', ''))
+        .filter((name) => name !== 'run')
+        .sort(),
+    );
     const ran = await runScript('bench/run.mjs', ['tables'], other);
     expect(ran).toMatchObject({ status: 16, stdout: '' });
     expect(ran.stderr).toBe(
-      "bench: there is no benchmark 'tables', only writes, commit, codec, table, start; `npm run bench -- --help` says more\n",
+      `bench: there is no benchmark 'tables', only ${names.join(', ')}; \`npm run bench -- --help\` says more\n`,
     );
   });
 });
