@@ -16,7 +16,7 @@ const pure = [
 const engines = [
   'test/{faults,stuck}/**/*.test.ts',
   'test/device/{contract,engines,probe,walls}.test.ts',
-  'test/cli/doctor*.test.ts',
+  'test/cli/{doctor*,interrupts}.test.ts',
   'test/target/life-*.test.ts',
   'test/{corpus,stories}/**/*.test.ts',
   'test/bench/{cancel,commit,ground,start,writes}.test.ts',
