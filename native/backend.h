@@ -9,6 +9,7 @@
 #ifndef DMREMAP_NATIVE_BACKEND_H_
 #define DMREMAP_NATIVE_BACKEND_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
+  // Before Open(): memory that many commands will be about, for as long as there is a backend.
+  virtual void UseMemory(void*, size_t) {}
   // 0, or an errno. `*step` names the call that failed, for people.
   virtual int Open(const char** step) = 0;
   // Readable when there are completions.

@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -33,6 +34,7 @@ Engine::~Engine() {
 
 int Engine::Start(const char** step) {
   slab_.Reserve();
+  backend_->UseMemory(slab_.first_segment(), kSegmentBytes);
   if (const int error = backend_->Open(step); error != 0) return error;
   const uint32_t places = backend_->file_places();
   for (uint32_t place = places; place > 0; place--) free_places_.push_back(place - 1);
@@ -125,7 +127,8 @@ bool Engine::Submit(uint32_t id, const std::shared_ptr<Device>& device, const St
   const bool idle = device->in_kernel.empty();
   Enqueue(request);
   gathered_++;
-  if (idle || gathered_ >= kBatch) Run();
+  const uint32_t enough = std::max<uint32_t>(kBatch, device->in_kernel.size() / kBatchShare);
+  if (idle || gathered_ >= enough) Run();
   if (gathered_ > 0 || has_untold()) uv_prepare_start(&prepare_, OnPrepare);
   return true;
 }

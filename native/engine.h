@@ -25,9 +25,11 @@ namespace dmremap {
 // How long an abort waits for the kernel's answer to the cancel before it settles as unknown (io contract 3).
 constexpr uint64_t kGraceMs = 5;
 constexpr uint8_t kMaxRetries = 16;
-// So many requests that were called on one turn go to the kernel together: a system call costs as much as all
-// the rest of a write. The first goes at once where its device has nothing to do.
+// So many requests that were called on one turn go to the kernel together, or a share of what it has: a
+// system call costs as much as all the rest of a write. The first goes at once where its device has nothing
+// to do.
 constexpr uint32_t kBatch = 4;
+constexpr uint32_t kBatchShare = 8;
 
 // The numbers are part of the interface to lib/device/native.ts.
 enum class Event : uint8_t { kSettled = 1, kSettledUndrained = 2, kDrained = 3 };

@@ -54,7 +54,7 @@ void Engine::Pump(Device* device) {
         return;
       }
       device->queue.Remove(op);
-      device->in_kernel.PushBack(op);
+      device->Enter(op);
       op->state = OpState::kInFlight;
       op->request->in_kernel++;
       in_flight_++;
@@ -82,7 +82,7 @@ void Engine::Complete(Op* op, int32_t res) {
   Request* request = op->request;
   Device* device = request->device.get();
   DMR_CHECK(op->state == OpState::kInFlight || op->state == OpState::kCanceling);
-  device->in_kernel.Remove(op);
+  device->Leave(op);
   request->in_kernel--;
   MarkDirty(device);
   if (in_flight_-- >= backend_->max_in_flight()) {

@@ -11,6 +11,7 @@
 
 #include "list.h"
 #include "op_table.h"
+#include "touched.h"
 #include "write_outcome.h"
 
 namespace dmremap {
@@ -26,9 +27,19 @@ struct Device {
   bool released = false;  // Closed; what is in the kernel still has its place.
   bool dirty = false;     // Stands in Engine::dirty_, by the links below.
   List<Op> queue;         // Not handed to the kernel yet: what a cancel always withdraws.
-  List<Op> in_kernel;     // At most `window`.
+  List<Op> in_kernel;     // At most `window`, but by Enter() and Leave() alone.
+  Touched touched;        // By those.
   Device* previous = nullptr;
   Device* next = nullptr;
+
+  void Enter(Op* op) {
+    in_kernel.PushBack(op);
+    touched.Add(*op);
+  }
+  void Leave(Op* op) {
+    in_kernel.Remove(op);
+    touched.Remove(*op);
+  }
 };
 
 struct StepResult {

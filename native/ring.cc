@@ -6,7 +6,8 @@ namespace dmremap {
 
 namespace {
 
-constexpr uint8_t kOpcodes[] = {IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL};
+constexpr uint8_t kOpcodes[] = {IORING_OP_READ,        IORING_OP_WRITE, IORING_OP_READ_FIXED,
+                                IORING_OP_WRITE_FIXED, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL};
 
 }  // namespace
 
@@ -32,6 +33,8 @@ int Ring::Open(const char** step) {
   *step = "io_uring_register(files)";
   result = sys::io_uring_register_files_sparse(&ring_, file_places_);
   if (result < 0) return -result;
+  // RLIMIT_MEMLOCK can forbid it.
+  if (memory_.iov_len > 0 && sys::io_uring_register_buffers(&ring_, &memory_, 1) < 0) memory_ = {};
   *step = "io_uring_register(probe)";
   if (const int error = CheckOpcodes(); error != 0) return error;
   *step = "io_uring_register(restrictions)";
@@ -83,6 +86,13 @@ io_uring_sqe* Ring::Sqe() {
   return sys::io_uring_get_sqe(&ring_);
 }
 
+// By its place 0, which is what a fresh submission names.
+bool Ring::IsFixed(const IoCommand& command) const {
+  const auto* base = static_cast<const uint8_t*>(memory_.iov_base);
+  const auto* data = static_cast<const uint8_t*>(command.data);
+  return memory_.iov_len > 0 && data >= base && data + command.length <= base + memory_.iov_len;
+}
+
 bool Ring::Prepare(const IoCommand& command) {
   io_uring_sqe* sqe = Sqe();
   if (sqe == nullptr) return false;
@@ -90,9 +100,11 @@ bool Ring::Prepare(const IoCommand& command) {
   switch (command.kind) {
     case OpKind::kRead:
       io_uring_prep_read(sqe, place, command.data, command.length, command.offset);
+      if (IsFixed(command)) sqe->opcode = IORING_OP_READ_FIXED;
       break;
     case OpKind::kWrite:
       io_uring_prep_write(sqe, place, command.data, command.length, command.offset);
+      if (IsFixed(command)) sqe->opcode = IORING_OP_WRITE_FIXED;
       if (command.dsync) sqe->rw_flags = RWF_DSYNC;
       break;
     case OpKind::kFlush:

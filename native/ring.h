@@ -30,6 +30,7 @@ class Ring : public Backend {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
+  void UseMemory(void* base, size_t bytes) override { memory_ = {base, bytes}; }
   int Open(const char** step) override;
   int fd() const override { return ring_.ring_fd; }
 
@@ -46,12 +47,14 @@ class Ring : public Backend {
 
  private:
   io_uring_sqe* Sqe();
+  bool IsFixed(const IoCommand& command) const;
   int CheckOpcodes();
   int Restrict();
 
   io_uring ring_{};
   bool open_ = false;
   uint32_t file_places_ = 0;
+  iovec memory_{};  // Registered, so that no write has to pin its pages. None where the limit is too low.
 };
 
 }  // namespace dmremap

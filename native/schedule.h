@@ -19,13 +19,14 @@ enum class Turn : uint8_t { kGoes, kWaits, kRefused };
 // One scan of a device's queue, from its front.
 class Schedule {
  public:
-  explicit Schedule(const Device& device) : device_(device) {}
+  explicit Schedule(Device& device) : device_(device) {}
 
   bool done() const { return passed_ == kMaxPassedOver; }
 
   Turn Of(const Op& op) {
     bool waits = false;
-    for (const Op* other = device_.in_kernel.front(); other != nullptr; other = other->next) {
+    const Op* first = device_.touched.Maybe(op) ? device_.in_kernel.front() : nullptr;
+    for (const Op* other = first; other != nullptr; other = other->next) {
       if (!Conflict(op, *other)) continue;
       if (!other->request->settled) {
         waits = true;
@@ -44,7 +45,7 @@ class Schedule {
     return a.Overlaps(b) && (a.kind == OpKind::kWrite || b.kind == OpKind::kWrite);
   }
 
-  const Device& device_;
+  Device& device_;
   std::array<const Op*, kMaxPassedOver> passed_over_;
   size_t passed_ = 0;
 };

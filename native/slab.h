@@ -35,6 +35,8 @@ class Slab {
   SlabBlock Acquire(size_t bytes);
   void Release(const SlabBlock& block);
   size_t pages_in_use() const { return pages_in_use_; }
+  // Once it is reserved it stays where it is: most of what is in flight at a time is in it.
+  void* first_segment() const { return segments_[0].base; }
 
  private:
   struct Segment {

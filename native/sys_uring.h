@@ -28,6 +28,11 @@ inline int io_uring_register_files_update(io_uring* ring, unsigned place, const 
                     [&] { return ::io_uring_register_files_update(ring, place, fds, count); });
 }
 
+inline int io_uring_register_buffers(io_uring* ring, const iovec* buffers, unsigned count) {
+  return OrNegative("io_uring_register_buffers",
+                    [&] { return ::io_uring_register_buffers(ring, buffers, count); });
+}
+
 inline int io_uring_register_restrictions(io_uring* ring, io_uring_restriction* allowed, unsigned count) {
   return OrNegative("io_uring_register_restrictions",
                     [&] { return ::io_uring_register_restrictions(ring, allowed, count); });

@@ -35,7 +35,7 @@ const engine =
     const options = { durable: sync };
     return {
       async measure(ms) {
-        const device = await openDevice(path, { mode: 'write', engine: name, window: Math.min(64, depth) });
+        const device = await openDevice(path, { mode: 'write', engine: name, window: depth });
         try {
           return await roundOf(ms, depth, () => device.write(BigInt(next()), block, options));
         } finally {

@@ -24,7 +24,7 @@ export interface OpenDeviceOptions extends CancelOptions {
   readonly mode?: 'read' | 'write' | undefined;
   /** `prefer` takes buffered I/O with RWF_DSYNC where O_DIRECT is refused; `info.direct` says so. Default `require`. */
   readonly direct?: 'require' | 'prefer' | undefined;
-  /** Operations handed to the kernel at a time, 1 to 64; the rest waits where a cancel always works. Default 8. */
+  /** Operations handed to the kernel at a time, 1 to 256; the rest waits where a cancel always works. Default 8. */
   readonly window?: number | undefined;
   /**
    * Default `auto`: what DMREMAP_ENGINE names; else the first that can be used of io_uring, libaio and threads.
@@ -277,8 +277,8 @@ function checked(path: string, options: OpenDeviceOptions) {
   if (direct !== 'require' && direct !== 'prefer') {
     throw argumentError('ERR_INVALID_ARG_VALUE', "direct must be 'require' or 'prefer'");
   }
-  if (!Number.isInteger(window) || window < 1 || window > 64) {
-    throw argumentError('ERR_OUT_OF_RANGE', 'window must be a whole number from 1 to 64');
+  if (!Number.isInteger(window) || window < 1 || window > 256) {
+    throw argumentError('ERR_OUT_OF_RANGE', 'window must be a whole number from 1 to 256');
   }
   return { mode, direct, window };
 }

@@ -40,7 +40,7 @@ describe('opening', () => {
       [() => openDevice('a\0b'), 'ERR_INVALID_ARG_VALUE'],
       [() => openDevice(7 as never), 'ERR_INVALID_ARG_TYPE'],
       [() => openDevice(file, { window: 0 }), 'ERR_OUT_OF_RANGE'],
-      [() => openDevice(file, { window: 65 }), 'ERR_OUT_OF_RANGE'],
+      [() => openDevice(file, { window: 257 }), 'ERR_OUT_OF_RANGE'],
       [() => openDevice(file, { mode: 'append' as never }), 'ERR_INVALID_ARG_VALUE'],
       [() => openDevice(file, { direct: false as never }), 'ERR_INVALID_ARG_VALUE'],
     ];

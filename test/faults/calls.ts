@@ -91,6 +91,7 @@ export const calls: Readonly<Record<string, Call>> = {
     registerErrnos,
     'ERR_IO ERR_OUT_OF_MEMORY ERR_QUEUE_FULL success',
   ),
+  io_uring_register_buffers: call('io_uring_register(2)', registerErrnos, 'success'),
   io_uring_register_restrictions: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),
   io_uring_register_probe: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),
   io_uring_enable_rings: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),
