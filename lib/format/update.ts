@@ -3,7 +3,14 @@
 import { checksumDelta } from './checksum.js';
 import { viewOf } from './layout.js';
 import { entriesBytes, type Metadata } from './metadata.js';
-import { checksumOffset, copyIndexOffset, entriesOffset, entryBytes, headerLayout } from './structure.js';
+import {
+  checksumOffset,
+  copyIndexOffset,
+  entriesOffset,
+  entryBytes,
+  headerLayout,
+  type RemapEntry,
+} from './structure.js';
 
 /** Bytes of a structure that change together. */
 interface Change {
@@ -31,10 +38,7 @@ export function updateBetween(from: Metadata, to: Metadata): Update {
   let delta = 0;
   const change = (offset: number, before: Uint8Array, after: Uint8Array) => {
     changes.push({ offset, after });
-    delta ^= checksumDelta(
-      offset,
-      before.map((byte, at) => byte ^ (after[at] as number)),
-    );
+    delta ^= checksumDelta(offset, differenceOf(before, after));
   };
 
   const [before, after] = [headerBytes(from), headerBytes(to)];
@@ -42,20 +46,38 @@ export function updateBetween(from: Metadata, to: Metadata): Update {
   // The copy index is the copy's own matter.
   change(copyIndexEnd, before.subarray(copyIndexEnd), after.subarray(copyIndexEnd));
 
-  // An entry is never changed, only replaced: the same object is the same bytes.
-  const differs = (index: number) => from.entries[index] !== to.entries[index];
-  const end = Math.max(from.entries.length, to.entries.length);
-  for (let index = 0; index < end; index += 1) {
-    if (!differs(index)) continue;
-    const first = index;
-    while (index < end && differs(index)) index += 1;
+  const [old, next] = [from.entries, to.entries];
+  const end = Math.max(old.length, next.length);
+  for (let first = samePrefix(old, next, 0); first < end; ) {
+    let behind = first + 1;
+    while (behind < end && old[behind] !== next[behind]) behind += 1;
     change(
       entriesOffset + first * entryBytes,
-      entriesBytes(from, first, index),
-      entriesBytes(to, first, index),
+      entriesBytes(from, first, behind),
+      entriesBytes(to, first, behind),
     );
+    first = samePrefix(old, next, behind);
   }
   return { changes, delta };
+}
+
+/**
+ * Where two tables that are the same from `first` on are that no more. An entry is never changed, only replaced: the same
+ * object is the same bytes.
+ */
+function samePrefix(a: readonly RemapEntry[], b: readonly RemapEntry[], first: number): number {
+  const end = Math.min(a.length, b.length);
+  let at = first;
+  while (at < end && a[at] === b[at]) at += 1;
+  return at;
+}
+
+/** Old XOR new. */
+function differenceOf(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const difference = before.slice();
+  for (let at = 0; at < difference.length; at += 1)
+    difference[at] = (before[at] as number) ^ (after[at] as number);
+  return difference;
 }
 
 const copyIndexEnd = copyIndexOffset + 4;

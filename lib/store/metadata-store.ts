@@ -283,7 +283,7 @@ export class MetadataStore implements AsyncDisposable {
   async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
     if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
     this.#underWay = undefined;
-    const entries = [...this.table];
+    const entries = this.table.snapshot();
     if (this.#mayHaveDataInMetadata && !options.allowDataInMetadata) {
       refuseDataInMetadata(entries, geometries[this.#geometry]);
     }

@@ -25,6 +25,17 @@ describe('the remap table', () => {
     expect([...table].map(({ originalSector }) => originalSector)).toEqual([9n, 1n, 5n]);
   });
 
+  it('gives a snapshot that does not follow it', () => {
+    const table = new RemapTable(sizes, [drawnEntry(9n, 2000n), drawnEntry(9n, 3000n)]);
+    const before = table.snapshot();
+    expect(before).toEqual([...table]);
+    table.add(5);
+    table.remove(9);
+    expect(before).toEqual([drawnEntry(9n, 2000n), drawnEntry(9n, 3000n)]);
+    before.length = 0;
+    expect(table.size).toBe(1);
+  });
+
   it('lets the last of two entries for one original win, as the module does', () => {
     const table = new RemapTable(sizes, [drawnEntry(9n, 2000n), drawnEntry(9n, 3000n)]);
     expect(table.lookup(9)).toBe(3000n);
