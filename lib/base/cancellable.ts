@@ -158,16 +158,20 @@ export function cancellableAsync<T>(
  */
 export function linkSignals(...signals: readonly AbortSignal[]): { signal: AbortSignal; unlink: () => void } {
   const controller = new AbortController();
+  return { signal: controller.signal, unlink: abortWith(controller, signals) };
+}
+
+/** Aborts `controller` with the first of several signals. The function returned lets go of them. */
+export function abortWith(controller: AbortController, signals: readonly AbortSignal[]): () => void {
   setMaxListeners(0, ...signals);
   const onAbort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
   for (const signal of signals) {
     if (signal.aborted) controller.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
   }
-  const unlink = () => {
+  return () => {
     for (const signal of signals) signal.removeEventListener('abort', onAbort);
   };
-  return { signal: controller.signal, unlink };
 }
 
 /** The result of `work`, or what the abort asks for, whichever comes first: for work that cannot be stopped, and goes on. */

@@ -4,10 +4,10 @@
 import {
   type AbortRequest,
   abortRequestOf,
+  abortWith,
   type Cancellable,
   cancellable,
   isAbortCode,
-  linkSignals,
   type Settle,
 } from '../base/cancellable.js';
 import { OperationError } from '../base/errors.js';
@@ -37,7 +37,7 @@ interface Caller {
 interface Group extends Turn {
   readonly options: CommitOptions;
   readonly callers: Set<Caller>;
-  /** Aborted when the last caller has left. */
+  /** Aborted when the last caller has left, and with what ends every commit. */
   readonly controller: AbortController;
   /** Its turn has come: nobody joins any more, whatever is called while it starts. */
   started: boolean;
@@ -97,7 +97,8 @@ export class CommitQueue {
   #start(group: Group): Promise<CommitReport> {
     group.started = true;
     if (this.#last === group) this.#last = undefined;
-    const { signal, unlink } = linkSignals(group.controller.signal, ...this.#runner.ending);
+    const { signal } = group.controller;
+    const unlink = abortWith(group.controller, this.#runner.ending);
     group.running = signal.aborted
       ? Promise.reject(this.#runner.notBegun(abortRequestOf(signal), false))
       : this.#runner.run(group.options, signal);

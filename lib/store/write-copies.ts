@@ -59,7 +59,7 @@ export async function writeCopies({
     const { parts, steps } = stepsOf(groupsOf(phases), device, offsetOf, piecesOf);
     try {
       await device.writeOrdered(steps, { signal });
-      apply(outcomes, parts, undefined);
+      applyWritten(outcomes, parts);
       break;
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
@@ -103,27 +103,39 @@ function stepsOf(
   offsetOf: WriteJob['offsetOf'],
   piecesOf: WriteJob['piecesOf'],
 ) {
-  const zeros = [{ offset: 0, bytes: new Uint8Array(device.info.logicalBlockSize) }];
+  const zeros = (): Piece[] => [{ offset: 0, bytes: new Uint8Array(device.info.logicalBlockSize) }];
   const parts: PlannedPart[] = [];
-  const steps = groups.map((group) =>
-    group.flatMap((part): WriteStep[] => {
-      const pieces = part.kind === 'disarm' ? zeros : piecesOf(part.copy);
-      parts.push(...pieces.map(() => part));
+  const steps = groups.map((group) => {
+    const together: WriteStep[] = [];
+    for (const part of group) {
       const start = offsetOf(part.copy);
-      return pieces.map(({ offset, bytes }) => ({ offset: byteOffset(start + BigInt(offset)), bytes }));
-    }),
-  );
+      for (const { offset, bytes } of part.kind === 'disarm' ? zeros() : piecesOf(part.copy)) {
+        together.push({ offset: byteOffset(start + BigInt(offset)), bytes });
+        parts.push(part);
+      }
+    }
+    return together;
+  });
   return { parts, steps };
 }
 
+/** Everything succeeded. */
+function applyWritten(outcomes: Map<number, CopyOutcome>, parts: readonly PlannedPart[]): void {
+  for (const { copy, kind } of parts) {
+    const before = outcomes.get(copy) as CopyOutcome;
+    if (kind === 'disarm') outcomes.set(copy, { ...before, disarmed: true });
+    else if (before.outcome !== 'written') outcomes.set(copy, { ...before, outcome: 'written' });
+  }
+}
+
 /**
- * Writes the device's reports into the outcomes; no reports: everything succeeded. While writes may still land, an
- * unknown outcome has no reason yet; later one without an errno was short, or torn by an abort.
+ * Writes the device's reports into the outcomes. While writes may still land, an unknown outcome has no reason yet; later
+ * one without an errno was short, or torn by an abort.
  */
 function apply(
   outcomes: Map<number, CopyOutcome>,
   parts: readonly PlannedPart[],
-  writes: readonly WriteReport[] | undefined,
+  writes: readonly WriteReport[],
   mayLand = false,
 ): void {
   for (const [copy, before] of outcomes) {
@@ -148,10 +160,5 @@ function apply(
   }
 }
 
-const reportOf = (
-  writes: readonly WriteReport[] | undefined,
-  at: number,
-): Pick<WriteReport, 'outcome' | 'errno'> =>
-  writes === undefined
-    ? { outcome: 'written', errno: undefined }
-    : (writes[at] ?? { outcome: 'unknown', errno: undefined });
+const reportOf = (writes: readonly WriteReport[], at: number): Pick<WriteReport, 'outcome' | 'errno'> =>
+  writes[at] ?? { outcome: 'unknown', errno: undefined };
