@@ -1,9 +1,10 @@
 // Room: bench. Random writes of 4 KiB with O_DIRECT: `node bench/writes.mjs [--path PATH] [--quick]`. Our engines, what Node.js has, fio
 // where it is installed, and a program on liburing alone (bench/native/writes.c), which is the limit.
 import { fio, fioEngines } from './frame/fio.mjs';
-import { blockBytes, grounds } from './frame/ground.mjs';
+import { grounds } from './frame/ground.mjs';
 import { main } from './frame/main.mjs';
 import { measuredProgram, nativeProgram } from './frame/measured-program.mjs';
+import { blockBytes } from './frame/ours.mjs';
 import { sideProcess } from './frame/side-process.mjs';
 
 const module = new URL('sides/writes.mjs', import.meta.url).href;

@@ -1,6 +1,7 @@
 // Room: bench. fio as a side, where it is installed: the same writes, with a fixed file and fixed buffers where its engine has them.
 import { spawnSync } from 'node:child_process';
 import { measuredProgram } from './measured-program.mjs';
+import { fill } from './ours.mjs';
 
 const engines = ['io_uring', 'libaio', 'psync'];
 /** It counts its time in whole milliseconds, and its processor time too: a run must be long beside that. */
@@ -26,6 +27,8 @@ export function fio({ path, engine, depth, sync, firstBlock, blocks, blockBytes,
     ...(engine === 'io_uring' ? ['--registerfiles=1', '--fixedbufs=1'] : []),
     `--iodepth=${depth}`,
     `--bs=${blockBytes}`,
+    // As the others write it: what is left behind can be told from data.
+    ...[`--buffer_pattern=${fill}`, '--scramble_buffers=0'],
     `--offset=${firstBlock * blockBytes}`,
     `--size=${blocks * blockBytes}`,
     `--runtime=${Math.max(ms, quick ? quickMs : leastMs)}ms`,

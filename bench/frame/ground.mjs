@@ -1,31 +1,38 @@
 // Room: bench. What is written on: a file of our own and a loop device over memory, or what the user names. Nothing that could be
-// somebody's is overwritten: what is named must be empty, or bear the mark of an earlier run, unless --destroy says otherwise. The mark
-// fills the first block of what is named and stays there, so that a run that is killed leaves nothing that the next one refuses.
-import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+// somebody's is overwritten: what is named must be empty, or left by an earlier run (ours.mjs), unless --destroy says otherwise.
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { openDevice } from '../../dist/index.js';
 import { loadFixtures } from '../../scripts/lib/fixtures.mjs';
+import { blockBytes, fill, marked, refuseData } from './ours.mjs';
 
-export const blockBytes = 4096;
 const chunkBytes = 128 * 1024;
 /** Too little room makes writes wait for each other that the kernel would have taken together. */
 const leastBytes = 8 * 1024 * 1024;
 const mostBytes = 64 * 1024 * 1024;
-const mark = Buffer.from('dmremap bench: from here on 64 MiB may be overwritten\n');
 
 /**
  * What a benchmark that writes is measured on.
- * @param job `path` and `destroy` as the user gave them; what is made goes to `keep`.
+ * @param job `path` and `destroy` as the user gave them; what is made goes to `keep`; `signal` ends it between two steps.
  * @returns each with `name`, `title`, `path`, and the range that may be written to, `firstBlock` and `blocks` of 4,096 bytes. All
  *   of it has been written to before: a write into a hole costs more.
  * @throws Error where the user's path may not be overwritten, is too small, or cannot be opened for writing.
  */
-export async function grounds({ path, destroy, quick, keep, say, scratch }) {
-  if (path !== undefined) return [await named(path, destroy, keep)];
+export async function grounds({ path, destroy, quick, keep, say, scratch, signal }) {
+  if (path !== undefined) return [await named(path, { destroy, keep, signal })];
   const sizeBytes = quick ? leastBytes : mostBytes;
   const file = join(scratch(), 'file.img');
   makeFile(file, sizeBytes);
-  const made = [{ name: 'file', title: 'a file', ...(await prepared(file)) }];
+  const made = [{ name: 'file', title: 'a file', ...(await written(file, signal)) }];
   const { throttledLoop, whyNo } = await loadFixtures();
   const reason = whyNo('memoryLoop');
   if (reason !== undefined) {
@@ -33,73 +40,81 @@ export async function grounds({ path, destroy, quick, keep, say, scratch }) {
     return made;
   }
   const loop = keep(await throttledLoop({ sizeBytes }));
-  return [...made, { name: 'loop', title: 'a loop device over memory', ...(await prepared(loop.path)) }];
+  return [
+    ...made,
+    { name: 'loop', title: 'a loop device over memory', ...(await written(loop.path, signal)) },
+  ];
 }
 
-async function named(path, destroy, keep) {
-  const isNew = !existsSync(path);
-  if (isNew) {
-    makeFile(path, mostBytes);
-    keep({ [Symbol.asyncDispose]: async () => rmSync(path, { force: true }) });
-  }
-  const isEmptyFile = (device) => {
-    if (device.info.kind !== 'file' || device.info.sizeBytes > 0n) return false;
-    keep({ [Symbol.asyncDispose]: async () => truncateSync(path, 0) });
-    return true;
+/** What is made goes again, and a file that was empty becomes so again. What was taken is left as an earlier run would leave it. */
+async function named(path, { destroy, keep, signal }) {
+  const undo = (how) => {
+    const { dev, ino } = statSync(path);
+    // Somebody may have put another file there meanwhile.
+    const isStill = (now) => now !== undefined && now.dev === dev && now.ino === ino;
+    keep({
+      [Symbol.asyncDispose]: async () => {
+        if (isStill(statSync(path, { throwIfNoEntry: false }))) how();
+      },
+    });
   };
-  const range = await prepared(path, { isNamed: true, mayOverwrite: destroy || isNew, isEmptyFile });
+  if (!existsSync(path)) {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+      throw new Error(`${path} is a link that leads nowhere`);
+    }
+    makeFile(path, mostBytes);
+    undo(() => rmSync(path));
+  } else if (await isEmptyFile(path)) {
+    undo(() => truncateSync(path));
+    truncateSync(path, mostBytes);
+  }
+  const mayWrite = destroy ? undefined : (size, used) => refuseData(path, size, used);
+  const range = await written(path, signal, mayWrite);
+  keep({ [Symbol.asyncDispose]: () => written(path, new AbortController().signal) });
   return { name: 'path', title: 'the path that was named', ...range };
 }
 
 function makeFile(path, sizeBytes) {
   // Never what is there already, nor what a link leads to.
-  writeFileSync(path, '', { flag: 'wx' });
-  truncateSync(path, sizeBytes);
-}
-
-/** Holds the device exclusively while it looks, and while it writes all of the range once. */
-async function prepared(path, { isNamed = false, mayOverwrite = true, isEmptyFile = () => false } = {}) {
-  const first = await openDevice(path, { mode: 'write' });
-  if (isEmptyFile(first)) {
-    await first.close();
-    truncateSync(path, mostBytes);
-    return prepared(path, { isNamed });
-  }
+  const descriptor = openSync(path, 'wx');
   try {
-    const { sizeBytes } = first.info;
-    const size = Math.min(mostBytes, Number((sizeBytes / BigInt(chunkBytes)) * BigInt(chunkBytes)));
-    if (size < leastBytes) throw new Error(`${path} has ${sizeBytes} bytes; ${leastBytes} are the least`);
-    if (!mayOverwrite) await refuseData(first, size);
-    const chunk = new Uint8Array(chunkBytes).fill(0xa5);
-    const head = chunk.slice();
-    if (isNamed) head.set(mark);
-    // The mark first: a run that is killed here leaves nothing else that could be taken for somebody's.
-    await first.write(0n, head);
-    for (let at = chunkBytes; at < size; at += chunkBytes) {
-      await first.write(BigInt(at), chunk, { durable: false });
-    }
-    const firstBlock = isNamed ? 1 : 0;
-    return { path, firstBlock, blocks: size / blockBytes - firstBlock };
+    ftruncateSync(descriptor, sizeBytes);
   } finally {
-    await first.close();
+    closeSync(descriptor);
   }
 }
 
-/** By all of the range, and by the end, where the second copy of a partition table is. */
-async function refuseData(device, size) {
-  const { path, sizeBytes } = device.info;
-  const zeros = Buffer.alloc(chunkBytes);
-  const end = (sizeBytes / BigInt(chunkBytes) - 1n) * BigInt(chunkBytes);
-  for (
-    let at = 0n;
-    at <= end;
-    at = at + BigInt(chunkBytes) === BigInt(size) ? end : at + BigInt(chunkBytes)
-  ) {
-    const bytes = Buffer.from(await device.read(at, chunkBytes));
-    if (at === 0n && bytes.subarray(0, mark.length).equals(mark)) return;
-    if (!bytes.equals(zeros)) {
-      throw new Error(`${path} is not empty (at ${at} bytes): --destroy overwrites its first 64 MiB`);
+/** Asked of the device: it is ours to open for writing, and nobody else has it. */
+async function isEmptyFile(path) {
+  const device = await openDevice(path, { mode: 'write' });
+  try {
+    return device.info.kind === 'file' && device.info.sizeBytes === 0n;
+  } finally {
+    await device.close();
+  }
+}
+
+/**
+ * Holds the device exclusively while `mayWrite` looks, and while all of the range is written once. The mark comes first, so that
+ * what is left by a run that was killed can be told from data.
+ */
+async function written(path, signal, mayWrite = async () => {}) {
+  const device = await openDevice(path, { mode: 'write' });
+  try {
+    const size = Number(device.info.sizeBytes);
+    const used = Math.min(mostBytes, size - (size % chunkBytes));
+    if (used < leastBytes) throw new Error(`${path} has ${size} bytes; ${leastBytes} are the least`);
+    await mayWrite(size, used);
+    const chunk = new Uint8Array(chunkBytes).fill(fill);
+    const first = chunk.slice();
+    first.set(marked);
+    await device.write(0n, first);
+    for (let at = chunkBytes; at < used; at += chunkBytes) {
+      signal.throwIfAborted();
+      await device.write(BigInt(at), chunk, { durable: at + chunkBytes === used });
     }
-    if (at === end) return;
+    return { path, firstBlock: 1, blocks: used / blockBytes - 1 };
+  } finally {
+    await device.close();
   }
 }

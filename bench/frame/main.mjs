@@ -1,6 +1,6 @@
 // Room: bench. Runs benchmarks, tells of them while they run, and writes down what came out.
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants as os, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse, UsageError, usage } from './arguments.mjs';
 import { header } from './machine.mjs';
@@ -15,12 +15,14 @@ const lengths = {
 };
 
 /**
- * The whole of a script. Sets the exit status: 1 where something could not be measured, 16 for a mistake in the arguments.
+ * The whole of a script. Sets the exit status: 1 where something could not be measured, 16 for a mistake in the arguments,
+ * 128 and the number of the signal that has ended it.
  * @param benchmarks each has
  *   name, title   what it is called, and what it measures, in a line
  *   usesPath      whether it measures on the device that the user names
  *   withEngine    whether an engine moves bytes in it
- *   groups        of a job, what is measured: see rounds.mjs and result.mjs. Its `keep()` takes what is to be disposed of in the end
+ *   groups        of a job, what is measured: see rounds.mjs and result.mjs. Its `keep()` takes what is to be disposed of in the end, its
+ *                 `signal` is aborted when the user wants no more
  *   plots         which groups are drawn together: see plot.mjs
  */
 export async function main(benchmarks, script, argv = process.argv.slice(2)) {
@@ -47,14 +49,18 @@ async function run({ chosen, json, plot, path, destroy, quick }) {
     failures: [],
   };
   console.log(headerText(result));
-  const job = { path, destroy, quick, length: lengths[quick ? 'quick' : 'full'], scratch: scratchFolder() };
+  const signal = interruption();
+  const length = lengths[quick ? 'quick' : 'full'];
+  const job = { path, destroy, quick, length, signal, scratch: scratchFolder() };
   for (const benchmark of chosen) {
     try {
       const measured = await measure(benchmark, job);
+      signal.throwIfAborted();
       result.benchmarks.push(measured);
       console.log(benchmarkText(measured));
       if (plot) await drawAll(benchmark, measured, folder);
     } catch (error) {
+      if (signal.aborted) return interrupted(signal);
       result.failures.push({ benchmark: benchmark.name, message: error.message });
       say(`${benchmark.name} could not be measured: ${error.message}`);
     }
@@ -77,7 +83,7 @@ async function measure({ name, title, groups: groupsOf }, job) {
     const goals = [];
     for (const [at, definition] of definitions.entries()) {
       say(`${name} ${at + 1}/${definitions.length}: ${definition.title}`);
-      const samples = await measureGroup(definition, job.length);
+      const samples = await measureGroup(definition, job.length, job.signal);
       const group = groupResult(definition, samples);
       groups.push(group);
       goals.push(...goalsOf(definition, group));
@@ -117,13 +123,18 @@ function scratchFolder() {
     if (folder !== undefined) return folder;
     folder = mkdtempSync(join(tmpdir(), 'dmremap-bench-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    for (const [signal, number] of [
-      ['SIGINT', 2],
-      ['SIGTERM', 15],
-      ['SIGHUP', 1],
-    ]) {
-      process.on(signal, () => process.exit(128 + number));
-    }
     return folder;
   };
+}
+
+/** Aborted by the first signal to end. Whoever is at work stops where nothing of it is left behind; the second signal ends at once. */
+function interruption() {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => controller.abort(signal));
+  return controller.signal;
+}
+
+function interrupted({ reason }) {
+  say(`ended by ${reason}`);
+  return 128 + os.signals[reason];
 }

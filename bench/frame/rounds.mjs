@@ -5,10 +5,11 @@
  * @param group `sides`: each with a `name`, and `start(length)` that resolves to `warm`, `round` and `stop`; `alike`: whether they do
  *   the same work, and must come to the same answer; `rounds`: which of the numbers of rounds in `length`.
  * @param length how long it may take: `rounds`, or `starts` where a round is a start, and what a side makes of the rest.
+ * @param signal ends it between two turns.
  * @returns the samples of each side, by round, in the order of the sides.
  * @throws Error where a side cannot be measured, or comes to another answer than the first.
  */
-export async function measureGroup({ sides, alike = false, rounds: kind = 'rounds' }, length) {
+export async function measureGroup({ sides, alike = false, rounds: kind = 'rounds' }, length, signal) {
   const started = await Promise.allSettled(sides.map(({ start }) => start(length)));
   try {
     const running = started.map(({ value, reason }, at) => {
@@ -18,6 +19,7 @@ export async function measureGroup({ sides, alike = false, rounds: kind = 'round
     const inTurn = async (work) => {
       const results = [];
       for (const [at, side] of running.entries()) {
+        signal?.throwIfAborted();
         results.push(
           await work(side).catch((error) => {
             throw ofSide(sides[at], error);

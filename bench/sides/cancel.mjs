@@ -7,9 +7,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nativeUsage } from '../../dist/device/native.js';
 import { openDevice } from '../../dist/index.js';
 import { answerSteps } from '../frame/answering.mjs';
-import { blockBytes } from '../frame/ground.mjs';
 import { latenciesOf } from '../frame/latencies.mjs';
 import { watchLoop } from '../frame/loop-delay.mjs';
+import { blockBytes } from '../frame/ours.mjs';
 import { BlockingWrites } from '../removal/blocking-writes.mjs';
 
 const [name, parameters] = process.argv.slice(2);

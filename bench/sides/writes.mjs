@@ -2,15 +2,15 @@
 import { close, constants, open, promises, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { openDevice } from '../../dist/index.js';
-import { blockBytes } from '../frame/ground.mjs';
 import { roundOf } from '../frame/latencies.mjs';
+import { blockBytes, fill } from '../frame/ours.mjs';
 import { random } from '../frame/random.mjs';
 
 const [openFile, closeFile] = [promisify(open), promisify(close)];
 
 /** A block for each caller, at a multiple of 4,096 bytes in memory as O_DIRECT wants it: no Buffer of Node.js is. */
 async function alignedBlocks(depth, works) {
-  const room = Buffer.alloc((depth + 1) * blockBytes, 0xa5);
+  const room = Buffer.alloc((depth + 1) * blockBytes, fill);
   for (let shift = 0; shift < blockBytes; shift += 16) {
     if (await works(room.subarray(shift, shift + blockBytes))) {
       return Array.from({ length: depth }, (_, at) =>
@@ -31,7 +31,7 @@ const engine =
   (name) =>
   ({ path, depth, sync, ...range }) => {
     const next = offsets(range);
-    const block = new Uint8Array(blockBytes).fill(0xa5);
+    const block = new Uint8Array(blockBytes).fill(fill);
     const options = { durable: sync };
     return {
       async measure(ms) {
