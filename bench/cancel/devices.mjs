@@ -5,7 +5,8 @@ const frozenMs = 10_000;
 
 /**
  * Each: `fixture`, what it is called there; `make`; `stall` and `release` of what was made. Where the device can tell, `hanging` waits
- * until it holds so many writes, and `holds` tells how many it does.
+ * until it holds so many writes, and `holds` tells how many it does. `keepsProcesses`: a write blocks a thread, also where io_uring
+ * does it, so that its process may not leave.
  */
 export function hangingDevices({ stuckLoop, stuckFile, throttledLoop, frozenFile }) {
   const onFuse = {
@@ -47,6 +48,7 @@ export function hangingDevices({ stuckLoop, stuckFile, throttledLoop, frozenFile
       make: () => frozenFile({ sizeBytes }),
       stall: (disk) => disk.freeze(frozenMs),
       release: (disk) => disk.thaw(),
+      keepsProcesses: true,
     },
   ];
 }

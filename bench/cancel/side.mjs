@@ -65,7 +65,9 @@ export function cancelSide(device, job, { code, waits = false, stays = false }) 
     const left = child.ask('leave');
     const gone = child.closed.then(() => process.hrtime.bigint());
     const { at } = await left;
-    return { exit: Number((await answered(gone, disk, stays, 'its exit')) - BigInt(at)) };
+    return {
+      exit: Number((await answered(gone, disk, stays || device.keepsProcesses, 'its exit')) - BigInt(at)),
+    };
   }
 
   async function round() {
