@@ -1,8 +1,9 @@
 // Room: bench. Commits: `node bench/commit.mjs [--path PATH] [--quick]`. Our store, a program on liburing alone that writes the same
 // blocks in the same phases (bench/native/phases.c), which is the limit, and five whole copies through fs.promises.
-import { blockBytes, grounds } from './frame/ground.mjs';
+import { grounds } from './frame/ground.mjs';
 import { main } from './frame/main.mjs';
 import { measuredProgram, nativeProgram } from './frame/measured-program.mjs';
+import { blockBytes } from './frame/ours.mjs';
 import { sideProcess } from './frame/side-process.mjs';
 import { phasesOf } from './sides/commit.mjs';
 

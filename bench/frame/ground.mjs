@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { openDevice } from '../../dist/index.js';
 import { loadFixtures } from '../../scripts/lib/fixtures.mjs';
-import { blockBytes, fill, marked, refuseData } from './ours.mjs';
+import { blockBytes, expectMark, fill, marked, refuseData } from './ours.mjs';
 
 const chunkBytes = 128 * 1024;
 /** Too little room makes writes wait for each other that the kernel would have taken together. */
@@ -70,7 +70,8 @@ async function named(path, { destroy, keep, signal }) {
   }
   const mayWrite = destroy ? undefined : (size, used) => refuseData(path, size, used);
   const range = await written(path, signal, mayWrite);
-  keep({ [Symbol.asyncDispose]: () => written(path, new AbortController().signal) });
+  // Not what somebody has put there meanwhile.
+  keep({ [Symbol.asyncDispose]: () => written(path, new AbortController().signal, () => expectMark(path)) });
   return { name: 'path', title: 'the path that was named', ...range };
 }
 

@@ -28,6 +28,17 @@ export async function refuseData(path, size, used) {
   }
 }
 
+/** @throws Error where what lies there is not what a benchmark has begun with. */
+export async function expectMark(path) {
+  const file = await open(path, 'r');
+  try {
+    if (!(await bytesAt(file, 0, blockBytes)).equals(marked))
+      throw new Error(`${path} was changed meanwhile`);
+  } finally {
+    await file.close();
+  }
+}
+
 async function expectOnly(allowed, file, path, from, end) {
   for (let at = from; at < end; at += chunkBytes) {
     const bytes = await bytesAt(file, at, Math.min(chunkBytes, end - at));

@@ -12,8 +12,8 @@ import {
   unixSeconds,
   withEntries,
 } from '../../dist/index.js';
-import { blockBytes } from '../frame/ground.mjs';
 import { Stretches } from '../frame/latencies.mjs';
+import { blockBytes } from '../frame/ours.mjs';
 import { PlacedDevice } from '../frame/placed-device.mjs';
 
 const sizes = { mainSectors: sector(2n ** 32n), spareSectors: sector(2n ** 24n) };
