@@ -48,31 +48,37 @@ export async function grounds({ path, destroy, quick, keep, say, scratch, signal
 
 /** What is made goes again, and a file that was empty becomes so again. What was taken is left as an earlier run would leave it. */
 async function named(path, { destroy, keep, signal }) {
-  const undo = (how) => {
+  const inTheEnd = (how) => {
     const { dev, ino } = statSync(path);
     // Somebody may have put another file there meanwhile.
     const isStill = (now) => now !== undefined && now.dev === dev && now.ino === ino;
     keep({
       [Symbol.asyncDispose]: async () => {
-        if (isStill(statSync(path, { throwIfNoEntry: false }))) how();
+        if (isStill(statSync(path, { throwIfNoEntry: false }))) await how();
       },
     });
   };
+  const taken = async (mayWrite) => ({
+    name: 'path',
+    title: 'the path that was named',
+    ...(await written(path, signal, mayWrite)),
+  });
   if (!existsSync(path)) {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new Error(`${path} is a link that leads nowhere`);
     }
     makeFile(path, mostBytes);
-    undo(() => rmSync(path));
-  } else if (await isEmptyFile(path)) {
-    undo(() => truncateSync(path));
-    truncateSync(path, mostBytes);
+    inTheEnd(() => rmSync(path));
+    return taken();
   }
-  const mayWrite = destroy ? undefined : (size, used) => refuseData(path, size, used);
-  const range = await written(path, signal, mayWrite);
-  // Not what somebody has put there meanwhile.
-  keep({ [Symbol.asyncDispose]: () => written(path, new AbortController().signal, () => expectMark(path)) });
-  return { name: 'path', title: 'the path that was named', ...range };
+  if (await isEmptyFile(path)) {
+    inTheEnd(() => truncateSync(path));
+    truncateSync(path, mostBytes);
+    return taken();
+  }
+  const place = await taken(destroy ? undefined : (size, used) => refuseData(path, size, used));
+  inTheEnd(() => written(path, new AbortController().signal, () => expectMark(path)));
+  return place;
 }
 
 function makeFile(path, sizeBytes) {
