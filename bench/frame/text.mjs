@@ -105,16 +105,18 @@ function boundText({ atLeast, atMost, unit }) {
 const reachedText = ({ median, value, unit }) =>
   unit === undefined ? ratioText(median) : valueText(value, unit);
 
+/** A goal, its bound, what was reached, and whether that is enough. */
+export const goalRow = (goal) => [
+  goal.what,
+  boundText(goal),
+  reachedText(goal),
+  goal.met ? 'met' : 'NOT MET',
+];
+
 /** The goals that were measured. */
 function goalsText(goals) {
   if (goals.length === 0) return [];
-  const rows = goals.map((goal) => [
-    `${goal.what}`,
-    boundText(goal),
-    reachedText(goal),
-    goal.met ? 'met' : 'NOT MET',
-  ]);
-  return [...table([['goal', '', 'reached', ''], ...rows]), ''];
+  return [...table([['goal', '', 'reached', ''], ...goals.map(goalRow)]), ''];
 }
 
 /** A benchmark: what was measured, its groups and its goals. */

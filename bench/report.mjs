@@ -1,0 +1,67 @@
+// Room: bench. Writes the figures of one whole run into docs/benchmarks.md: `node bench/report.mjs RESULT.json`, of a run with --plot
+// whose plots lie beside RESULT.json. What stands between the marks is replaced; what people have written around them stays.
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { benchmarkText, goalRow, headerText } from './frame/text.mjs';
+
+const docs = join(import.meta.dirname, '../docs');
+const page = join(docs, 'benchmarks.md');
+
+const [file] = process.argv.slice(2);
+if (file === undefined || !existsSync(file)) {
+  console.error('report: the JSON of a run is wanted: node bench/report.mjs RESULT.json');
+  process.exit(16);
+}
+const result = JSON.parse(readFileSync(file, 'utf8'));
+if (result.quick || result.failures.length > 0) {
+  console.error('report: a quick run, and one in which something failed, shows nothing');
+  process.exit(16);
+}
+
+const code = (text) => ['```text', text.replaceAll(/^ {2}/gm, '').trimEnd(), '```'].join('\n');
+
+function goalTable() {
+  const rows = result.benchmarks.flatMap(({ goals }) => goals.map(goalRow));
+  return [
+    '| what | goal | reached | |',
+    '|---|---|---|---|',
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n');
+}
+
+/** Its plots, all its figures, and how many of its goals are met. */
+function section(benchmark) {
+  const plots = plotsOf(benchmark.name).map((name) => `![${name}](images/${name})`);
+  return [
+    ...plots,
+    `<details><summary>All figures of ${benchmark.name}</summary>`,
+    code(benchmarkText({ ...benchmark, goals: [] })),
+    '</details>',
+  ].join('\n\n');
+}
+
+const plotsOf = (name) =>
+  readdirSync(dirname(file))
+    .filter((entry) => entry.startsWith(`bench-${name}-`) && entry.endsWith('.svg'))
+    .sort();
+
+function withPart(text, name, part) {
+  const marks = new RegExp(`(<!-- ${name} -->\n)[^]*?(\n<!-- /${name} -->)`);
+  if (!marks.test(text)) throw new Error(`${page} has no place for '${name}'`);
+  return text.replace(marks, (_, begin, end) => `${begin}\n${part}\n${end}`);
+}
+
+const parts = [
+  ['machine', code(headerText(result))],
+  ['goals', goalTable()],
+  ...result.benchmarks.map((benchmark) => [benchmark.name, section(benchmark)]),
+];
+const text = parts.reduce((whole, [name, part]) => withPart(whole, name, part), readFileSync(page, 'utf8'));
+
+const images = join(docs, 'images');
+for (const old of readdirSync(images).filter((name) => /^bench-.*\.svg$/.test(name)))
+  rmSync(join(images, old));
+for (const { name } of result.benchmarks)
+  for (const plot of plotsOf(name)) copyFileSync(join(dirname(file), plot), join(images, plot));
+writeFileSync(page, text);
+console.log(`report: ${page}`);
