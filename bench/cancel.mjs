@@ -29,10 +29,9 @@ function group(device, sides, job) {
   const { operations, together, boundMs } = job;
   const how = operations === 1 ? '' : together ? ' in one turn' : ' one by one';
   const number = operations.toLocaleString('en');
-  const bound = sides.some(({ waits, stays }) => waits || stays) ? `; it answers after ${boundMs} ms` : '';
   return {
     name: `${device.name}-${together ? 'together' : 'each'}-${operations}`,
-    title: `${number} aborted${how}, on ${device.title}${bound}`,
+    title: `${number}${how}, ${device.title}, answers after ${boundMs} ms`,
     rounds: 'hangs',
     sides: sides.map((side) => ({ name: side.name, start: async () => cancelSide(device, job, side) })),
     bounds: device.name === 'loop' ? goals(`${number} aborted${how}`) : [],

@@ -21,21 +21,21 @@ export function hangingDevices({ stuckLoop, stuckFile, throttledLoop, frozenFile
   return [
     {
       name: 'loop',
-      title: 'a loop device over FUSE',
+      title: 'loop over FUSE',
       fixture: 'stuckLoop',
       make: () => stuckLoop({ sizeBytes }),
       ...onFuse,
     },
     {
       name: 'file',
-      title: 'a file on FUSE',
+      title: 'file on FUSE',
       fixture: 'stuckFile',
       make: () => stuckFile({ sizeBytes }),
       ...onFuse,
     },
     {
       name: 'throttled',
-      title: 'a throttled loop device',
+      title: 'throttled loop',
       fixture: 'throttledLoop',
       make: () => throttledLoop({ sizeBytes }),
       stall: (disk) => disk.stall(),
@@ -43,7 +43,7 @@ export function hangingDevices({ stuckLoop, stuckFile, throttledLoop, frozenFile
     },
     {
       name: 'frozen',
-      title: 'a frozen ext4',
+      title: 'frozen ext4',
       fixture: 'frozenFile',
       make: () => frozenFile({ sizeBytes }),
       stall: (disk) => disk.freeze(frozenMs),

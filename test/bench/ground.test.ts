@@ -49,7 +49,13 @@ function put(path: string, ...contents: readonly (readonly [at: number, bytes: s
 const digest = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
 /** Takes a place as a benchmark does. `giveBack` is what comes in the end. */
-async function take(path: string, { destroy = false, signal = new AbortController().signal } = {}) {
+async function take(
+  path: string,
+  {
+    destroy = false,
+    signal = new AbortController().signal,
+  }: { destroy?: boolean; signal?: Pick<AbortSignal, 'throwIfAborted'> } = {},
+) {
   const kept: AsyncDisposable[] = [];
   const giveBack = async () => {
     for (const resource of kept.reverse()) await resource[Symbol.asyncDispose]();
@@ -146,6 +152,21 @@ describe('what is taken', () => {
     for (const path of [missing, empty]) await expect(take(path, ended)).rejects.toBe('SIGINT');
     expect(existsSync(missing)).toBe(false);
     expect(lstatSync(empty).size).toBe(0);
+  });
+
+  it('is known as ours where it has been written in part', async () => {
+    const path = fileOf(9 * mebibyte);
+    let steps = 0;
+    const signal = {
+      throwIfAborted() {
+        if (steps++ === 3) throw new Error('killed');
+      },
+    };
+    await expect(take(path, { signal })).rejects.toThrow('killed');
+    const bytes = readFileSync(path);
+    expect([bytes.includes(0), bytes.includes(0xa5)]).toEqual([true, true]);
+    await (await take(path)).giveBack();
+    expect(readFileSync(path).includes(0)).toBe(false);
   });
 });
 
