@@ -45,6 +45,7 @@ export function cancelSide(device, job, { code, waits = false, stays = false }) 
     const timer = setTimeout(
       () => {
         late = device.release(disk);
+        late.catch(() => {}); // It is told below.
       },
       mayWait ? boundMs : patienceMs,
     );
@@ -63,11 +64,14 @@ export function cancelSide(device, job, { code, waits = false, stays = false }) 
 
   async function exitOf(child, disk) {
     const left = child.ask('leave');
-    const gone = child.closed.then(() => process.hrtime.bigint());
+    const gone = child.closed.then((how) => {
+      const now = process.hrtime.bigint();
+      if (!how.endsWith('ended with 0')) throw new Error(how);
+      return now;
+    });
     const { at } = await left;
-    return {
-      exit: Number((await answered(gone, disk, stays || device.keepsProcesses, 'its exit')) - BigInt(at)),
-    };
+    const then = await answered(gone, disk, stays || device.keepsProcesses, 'its exit');
+    return { exit: Number(then - BigInt(at)) };
   }
 
   async function round() {
