@@ -45,14 +45,24 @@ for (let k = 1; k < 17; k += 1) {
   zeroBytes.push(multiply(half, half));
 }
 
-/** The checksum after `count` (0 to 131,071) zero bytes more. */
-function followedByZeros(checksum: number, count: number): number {
-  let advanced = checksum;
-  zeroBytes.forEach((power, k) => {
-    if ((count >>> k) & 1) advanced = multiply(advanced, power);
+//  By count, as they are asked for: a store asks for the same few places again and again.
+const powers = new Map<number, number>();
+
+/** What `count` (0 to 131,071) zero bytes multiply a checksum by. */
+function powerOf(count: number): number {
+  const known = powers.get(count);
+  if (known !== undefined) return known;
+  let power = 1 << 31;
+  zeroBytes.forEach((factor, k) => {
+    if ((count >>> k) & 1) power = multiply(power, factor);
   });
-  return advanced;
+  powers.set(count, power);
+  return power;
 }
+
+/** The checksum after `count` (0 to 131,071) zero bytes more. */
+const followedByZeros = (checksum: number, count: number): number =>
+  checksum === 0 ? 0 : multiply(checksum, powerOf(count));
 
 /**
  * What the checksum of a structure changes by, to be XORed on, when the bytes from `offset` on change by `difference`

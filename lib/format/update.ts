@@ -20,6 +20,7 @@ interface Change {
 
 /** What turns any copy of one metadata into a copy of another: the five differ in copy index and checksum alone. */
 export interface Update {
+  /** Rising. */
   readonly changes: readonly Change[];
   /** XORed onto the checksum of a copy, whichever of the five it is. */
   readonly delta: number;
@@ -82,59 +83,68 @@ function differenceOf(before: Uint8Array, after: Uint8Array): Uint8Array {
 
 const copyIndexEnd = copyIndexOffset + 4;
 
-function headerBytes({ header, entries }: Metadata): Uint8Array {
+//  What one update leads to is what the next one leads from.
+const headers = new WeakMap<Metadata, Uint8Array>();
+
+function headerBytes(metadata: Metadata): Uint8Array {
+  const known = headers.get(metadata);
+  if (known !== undefined) return known;
   const bytes = new Uint8Array(entriesOffset);
-  headerLayout.write(viewOf(bytes), 0, { ...header, activeRemaps: entries.length });
+  headerLayout.write(viewOf(bytes), 0, { ...metadata.header, activeRemaps: metadata.entries.length });
+  headers.set(metadata, bytes);
   return bytes;
 }
 
 /**
  * What has to be written to a slot to bring an update to it: whole blocks, those that follow each other as one piece.
  * @param slot what the slot holds now, 131,072 bytes; it is not changed.
- * @param blockBytes a multiple of the device's logical block.
+ * @param blockBytes a multiple of the device's logical block, 512 or more.
  */
-export function piecesOf(
-  { changes, delta }: Update,
-  slot: Uint8Array,
-  copyIndex: number,
-  blockBytes: number,
-): Piece[] {
+export function piecesOf(update: Update, slot: Uint8Array, copyIndex: number, blockBytes: number): Piece[] {
   const held = viewOf(slot);
   const index = new Uint8Array(4);
   viewOf(index).setUint32(0, copyIndex, true);
-  const indexDifference = index.map((byte, at) => byte ^ (slot[copyIndexOffset + at] as number));
-  const checksum = new Uint8Array(4);
-  const next = held.getUint32(checksumOffset, true) ^ delta ^ checksumDelta(copyIndexOffset, indexDifference);
-  viewOf(checksum).setUint32(0, next >>> 0, true);
+  const indexDifference = differenceOf(slot.subarray(copyIndexOffset, copyIndexEnd), index);
+  const checksum =
+    held.getUint32(checksumOffset, true) ^ update.delta ^ checksumDelta(copyIndexOffset, indexDifference);
 
-  const all = [
-    ...changes,
-    { offset: checksumOffset, after: checksum },
-    { offset: copyIndexOffset, after: index },
-  ];
-  const blocks = new Set<number>();
-  for (const { offset, after } of all) {
-    const last = Math.floor((offset + after.length - 1) / blockBytes);
-    for (let block = Math.floor(offset / blockBytes); block <= last; block += 1) blocks.add(block);
-  }
-  const pieces: Piece[] = [];
-  const rising = [...blocks].sort((a, b) => a - b);
-  rising.forEach((block, at) => {
-    if (at > 0 && rising[at - 1] === block - 1) return;
-    let end = block + 1;
-    while (blocks.has(end)) end += 1;
-    const offset = block * blockBytes;
-    const bytes = slot.slice(offset, end * blockBytes);
-    for (const { offset: at, after } of all) {
-      if (at < end * blockBytes && offset < at + after.length) placeInto(bytes, after, at - offset);
+  const runs = runsOf(update.changes, blockBytes);
+  // One piece of memory for all of them: making one costs as much as filling it.
+  const room = new Uint8Array(runs.reduce((sum, { first, end }) => sum + (end - first) * blockBytes, 0));
+  let used = 0;
+  return runs.map(({ first, end, changes }) => {
+    const offset = first * blockBytes;
+    const length = (end - first) * blockBytes;
+    const bytes = room.subarray(used, used + length);
+    used += length;
+    bytes.set(slot.subarray(offset, end * blockBytes));
+    for (const { offset: at, after } of changes) bytes.set(after, at - offset);
+    if (first === 0) {
+      viewOf(bytes).setUint32(checksumOffset, checksum >>> 0, true);
+      bytes.set(index, copyIndexOffset);
     }
-    pieces.push({ offset, bytes });
+    return { offset, bytes };
   });
-  return pieces;
 }
 
-/** Lays `part` into `bytes` at `at`, which may be before its start; what reaches over an end is cut off. */
-function placeInto(bytes: Uint8Array, part: Uint8Array, at: number): void {
-  const skip = Math.max(0, -at);
-  bytes.set(part.subarray(skip, Math.max(skip, bytes.length - at)), at + skip);
+/** Blocks that follow each other, and what changes in them. */
+interface BlockRun {
+  readonly first: number;
+  end: number;
+  readonly changes: Change[];
+}
+
+/** Those of rising changes. The first change is in block 0, and so are copy index and checksum. */
+function runsOf(changes: readonly Change[], blockBytes: number): BlockRun[] {
+  const runs: BlockRun[] = [];
+  for (const change of changes) {
+    const first = Math.floor(change.offset / blockBytes);
+    const end = Math.ceil((change.offset + change.after.length) / blockBytes);
+    const last = runs.at(-1);
+    if (last !== undefined && first <= last.end) {
+      last.end = Math.max(last.end, end);
+      last.changes.push(change);
+    } else runs.push({ first, end, changes: [change] });
+  }
+  return runs;
 }
