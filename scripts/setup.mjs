@@ -1,6 +1,6 @@
 // Brings a fresh clone to where it can be run: Debian packages, npm packages, the native addon, the compiled library.
 // What is done already is passed over. `--test` adds what only the tests need, `--bench` what the benchmarks, `--lint` what the
-// linters and `--sanitize` what the sanitizers do. Plain Node, no packages.
+// linters, `--sanitize` or `--instructions` what the sanitizers or the count of instructions do. Plain Node, no packages.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { benchFolder, benchSources, buildBench } from './lib/bench-build.mjs';
@@ -36,7 +36,7 @@ if (forTests) {
     { name: 'fish', present: () => onPath('fish') },
   );
 }
-if (process.argv.includes('--sanitize'))
+if (process.argv.includes('--sanitize') || process.argv.includes('--instructions'))
   packages.push({ name: 'valgrind', present: () => onPath('valgrind') });
 if (process.argv.includes('--lint'))
   packages.push({ name: 'clang-format', present: () => onPath('clang-format') });
