@@ -154,6 +154,15 @@ describe('what is taken', () => {
     expect(lstatSync(empty).size).toBe(0);
   });
 
+  it('is not written once more in the end where somebody has begun to use it', async () => {
+    const path = fileOf(9 * mebibyte);
+    const { giveBack } = await take(path);
+    put(path, [0, 'theirs']);
+    const before = digest(path);
+    await expect(giveBack()).rejects.toThrow(`${path} was changed meanwhile`);
+    expect(digest(path)).toBe(before);
+  });
+
   it('is known as ours where it has been written in part', async () => {
     const path = fileOf(9 * mebibyte);
     let steps = 0;
