@@ -11,12 +11,14 @@ interface Seal {
   readonly checksum: number;
 }
 
-/** Five copies of some three thousand commits: what a drive has lost may come to light that much later. */
+/** At least five copies of some three thousand commits: what a drive has lost may come to light that much later. */
 const remembered = 16_384;
 
 export class KnownCopies {
   readonly #found: ReadonlySet<bigint>;
-  readonly #written = new Set<bigint>();
+  /** Forgotten all at once: a set from which the oldest is taken one by one is slow to say which that is. */
+  #older: ReadonlySet<bigint> = new Set();
+  #written = new Set<bigint>();
 
   constructor(copies: readonly SlotCopy[]) {
     const headers = copies.map(({ slot }) => sealedHeader(slot)).filter((header) => header !== null);
@@ -25,17 +27,16 @@ export class KnownCopies {
 
   /** A write of this copy was issued: it may be on the disk, whatever became of it. */
   add(seal: Seal): void {
-    this.#written.add(keyOf(seal));
-    if (this.#written.size <= remembered) return;
-    for (const oldest of this.#written) {
-      this.#written.delete(oldest);
-      break;
+    if (this.#written.size >= remembered) {
+      this.#older = this.#written;
+      this.#written = new Set();
     }
+    this.#written.add(keyOf(seal));
   }
 
   has(seal: Seal): boolean {
     const key = keyOf(seal);
-    return this.#found.has(key) || this.#written.has(key);
+    return this.#found.has(key) || this.#written.has(key) || this.#older.has(key);
   }
 }
 
