@@ -68,10 +68,11 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const finds = found(copies);
   const sequence = metadata.header.sequenceNumber;
   const { stopped, failed } = result;
-  const drained = result.drained.then((final) => {
-    const known = complete(final);
-    return { copies: known, finds: found(known) };
-  });
+  const drained = () =>
+    result.drained.then((final) => {
+      const known = complete(final);
+      return { copies: known, finds: found(known) };
+    });
 
   const inFlight = ledger.record(copies, { piecesOf: pieces, content: metadata }, stopped !== undefined);
   if (stopped !== undefined) {
@@ -84,7 +85,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       copies,
       finds,
       sameTable: job.sameTable,
-      drained,
+      drained: drained(),
       hold: () => void stopped.drained,
     });
   }
@@ -99,7 +100,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       copies,
       finds,
       sameTable: job.sameTable,
-      drained,
+      drained: drained(),
     });
   }
   const fine = ({ outcome, reason }: CopyOutcome) =>
