@@ -117,8 +117,16 @@ export const nativeUsage = (): NativeUsage => native().addon.usage();
 /** As in native/environment.h. */
 const eventsInCall = 8;
 
+/** Where the addon keeps who speaks for it: it tells what has happened to one alone, and a process can have loaded this file twice. */
+const speaker = Symbol.for('dmremap.native');
+
 function load(): Native {
-  const addon = loadAddon();
+  const addon: Addon & { [speaker]?: Native } = loadAddon();
+  addon[speaker] ??= listenTo(addon);
+  return addon[speaker];
+}
+
+function listenTo(addon: Addon): Native {
   const targets = new Targets();
   const dispatch = (events: Events | undefined): void => {
     for (let at = 0; events !== undefined && at < events.length; at += 3) {
