@@ -1,6 +1,7 @@
 // The one place that knows AbortSignal and deadlines. Everything asynchronous in the package is built on
 // `cancellable()`, so the promise settles once, listeners never leak and arguments reject instead of throwing.
 import { setMaxListeners } from 'node:events';
+import { type Abortable, listen, unlisten } from './abort-listener.js';
 import { argumentError, type ErrorCode, OperationError } from './errors.js';
 
 /** Options of every asynchronous function of the package. */
@@ -47,13 +48,14 @@ export interface Settle<T> {
 export const maxTimeoutMs = 2 ** 31 - 1;
 
 /** One promise on its way. Made for each write: so it is one object, and nothing that it does not need is made with it. */
-class Operation<T> implements Settle<T> {
+class Operation<T> implements Settle<T>, Abortable {
   readonly promise: Promise<T>;
+  before: Abortable | undefined;
+  after: Abortable | undefined;
   #abort: ((request: AbortRequest) => void) | undefined;
   #settled = false;
   #timer: NodeJS.Timeout | undefined;
   #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
 
@@ -100,22 +102,22 @@ class Operation<T> implements Settle<T> {
     if (!this.#settled) this.#abort?.(new AbortRequest('ABORT_ERR', reason ?? defaultReason()));
   }
 
+  onAbort(signal: AbortSignal): void {
+    if (!this.#settled) this.#abort?.(abortRequestOf(signal));
+  }
+
   #listen(signal: AbortSignal): void {
-    const onAbort = () => this.#abort?.(abortRequestOf(signal));
-    // Many operations under one signal are how it is meant, not a leak.
-    setMaxListeners(0, signal);
-    signal.addEventListener('abort', onAbort, { once: true });
     this.#signal = signal;
-    this.#onAbort = onAbort;
+    listen(signal, this);
     // By what `begin` has called: the event was over before anybody listened.
-    if (signal.aborted) onAbort();
+    if (signal.aborted) this.onAbort(signal);
   }
 
   #finish(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) unlisten(this.#signal, this);
     return true;
   }
 }

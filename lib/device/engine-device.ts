@@ -9,6 +9,7 @@ import {
   linkSignals,
 } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+import { LinkedList } from '../base/linked-list.js';
 import { byteOffset, numberOf } from '../base/units.js';
 import {
   type CloseReport,
@@ -19,12 +20,11 @@ import {
   type WriteOptions,
   type WriteStep,
 } from './device.js';
-import { PendingList } from './pending-list.js';
 import { type Issued, type Owner, Pending, type RequestListener, type RequestSpec } from './request.js';
 
 export abstract class EngineDevice implements Device {
   abstract readonly info: DeviceInfo;
-  readonly #pending = new PendingList();
+  readonly #pending = new LinkedList<Pending>();
   /** As a number, -1 where it is none. */
   #size: number | undefined;
   /** Those of them that were given up with a write in flight. */

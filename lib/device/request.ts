@@ -3,9 +3,9 @@
 import { constants } from 'node:os';
 import type { AbortRequest, Settle } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
+import type { Links } from '../base/linked-list.js';
 import type { ByteOffset } from '../base/units.js';
 import { BatchError, overallOutcome, type WriteReport } from './device.js';
-import type { Links } from './pending-list.js';
 
 export type StepKind = 'read' | 'write' | 'flush';
 
@@ -63,7 +63,7 @@ export interface Owner {
 }
 
 /** A request that was issued and is not drained yet. */
-export class Pending implements RequestListener, Links {
+export class Pending implements RequestListener, Links<Pending> {
   before: Pending | undefined;
   after: Pending | undefined;
   readonly #spec: RequestSpec;

@@ -75,10 +75,44 @@ describe('a cancellable promise', () => {
     const { signal } = new AbortController();
     const one = held({ signal });
     const other = held({ signal });
-    expect(getEventListeners(signal, 'abort')).toHaveLength(2);
+    // One for all of them: a thousand would cost a thousand times as much each.
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     one.settle.resolve('done');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     other.settle.reject(new Error('failed'));
     await Promise.allSettled([one.promise, other.promise]);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
+  it('of many under one signal each is asked once, in order, also where another one throws or settles meanwhile', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const asked: number[] = [];
+    //  Whoever runs the tests listens too, and would call it a failure.
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const thrown = new Promise((resolve) => {
+      process.once('uncaughtException', resolve);
+    }).finally(() => {
+      for (const other of others) process.on('uncaughtException', other);
+    });
+    const settles: Settle<number>[] = [];
+    const all = Array.from({ length: 6 }, (_, number) =>
+      cancellable<number>({ signal }, (settle) => {
+        settles.push(settle);
+        return () => {
+          asked.push(number);
+          if (number === 1) throw new Error('of the second');
+          if (number === 2) settles[4]?.resolve(4);
+        };
+      }),
+    );
+    settles[0]?.resolve(0);
+    controller.abort();
+    expect(asked).toEqual([1, 2, 3, 5]);
+    await expect(thrown).resolves.toMatchObject({ message: 'of the second' });
+    for (const settle of settles) settle.resolve(7);
+    await expect(Promise.all(all)).resolves.toEqual([0, 7, 7, 7, 4, 7]);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
