@@ -74,9 +74,9 @@ class Engine {
   // rise up to `count`. What it starts is with the kernel at the latest when the loop would wait.
   bool Submit(uint32_t id, const std::shared_ptr<Device>& device, const StepSpec* steps, uint32_t count,
               const std::vector<uint32_t>& group_ends, bool dsync);
-  // Hands over what waits for company.
+  // Hands over what waits for company, and sees to what has changed.
   void Flush() {
-    if (gathered_ > 0) Run();
+    if (gathered_ > 0 || !dirty_.empty()) Run();
   }
   void Abort(uint32_t id);
   // Somebody waits for a request that has settled to drain: keeps the loop alive until they stop.

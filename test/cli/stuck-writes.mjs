@@ -4,9 +4,16 @@
 import { native } from '../../dist/device/native.js';
 
 const { addon } = native();
-const { submit, abort } = addon;
+const { start, submit, abort } = addon;
 const stuck = new Map();
 let left = Number(process.env.STUCK_AFTER ?? 0);
+
+addon.start = (id, device, kind, offset, bytes, durable) => {
+  if (!durable || left-- > 0) return start(id, device, kind, offset, bytes, durable);
+  stuck.set(id, { count: 1, issued: 1 });
+  process.stderr.write('(stuck)\n');
+  return true;
+};
 
 addon.submit = (id, device, steps, groupEnds, durable) => {
   if (!durable || left-- > 0) return submit(id, device, steps, groupEnds, durable);
