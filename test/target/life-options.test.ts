@@ -19,7 +19,8 @@ const library = join(import.meta.dirname, '../../dist');
 const operations = 100;
 /** Of them, what the kernel has: what each option lets through at a time. */
 const depth = 64;
-const boundMs = 50;
+/** Long beside what a busy machine takes to come from a write to the removal: a deadline must not pass before. */
+const boundMs = 2000;
 
 interface Looked {
   readonly descriptors: number;
@@ -33,8 +34,10 @@ interface Removed extends Looked {
 class Subject implements AsyncDisposable {
   readonly #child;
   readonly #exit: Promise<unknown[]>;
+  readonly #disk: StuckFile;
 
   constructor(option: string, disk: StuckFile, spare: string) {
+    this.#disk = disk;
     const words = [library, option, disk.path, spare, String(operations), String(boundMs)];
     const env = { ...process.env, UV_THREADPOOL_SIZE: String(depth) };
     this.#child = fork(script, words, { env, execArgv: [] });
@@ -72,7 +75,11 @@ class Subject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.isGone) this.#child.kill('SIGKILL');
+    if (!this.isGone) {
+      this.#child.kill('SIGKILL');
+      // Where a test has failed: it cannot go before.
+      await this.#disk.release();
+    }
     await this.#exit;
   }
 }

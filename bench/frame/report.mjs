@@ -1,15 +1,15 @@
-// Room: bench. Writes the figures of one whole run into docs/benchmarks.md: `node bench/report.mjs RESULT.json`, of a run with --plot
+// Room: bench. Writes the figures of one whole run into docs/benchmarks.md: `node bench/frame/report.mjs RESULT.json`, of a run with --plot
 // whose plots lie beside RESULT.json. What stands between the marks is replaced; what people have written around them stays.
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { benchmarkText, goalRow, headerText } from './frame/text.mjs';
+import { benchmarkText, goalRow, headerText } from './text.mjs';
 
-const docs = join(import.meta.dirname, '../docs');
+const docs = join(import.meta.dirname, '../../docs');
 const page = join(docs, 'benchmarks.md');
 
 const [file] = process.argv.slice(2);
 if (file === undefined || !existsSync(file)) {
-  console.error('report: the JSON of a run is wanted: node bench/report.mjs RESULT.json');
+  console.error('report: the JSON of a run is wanted: node bench/frame/report.mjs RESULT.json');
   process.exit(16);
 }
 const result = JSON.parse(readFileSync(file, 'utf8'));
