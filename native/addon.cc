@@ -225,9 +225,9 @@ napi_value Start(napi_env env, napi_callback_info info) {
     Bad(env, "start(id, device, kind, offset, bytes, durable)");
     return nullptr;
   }
-  static const std::vector<uint32_t> one_group = {1};
   napi_value result = nullptr;
   try {
+    static const std::vector<uint32_t> one_group = {1};  // Takes memory too, at the first call.
     napi_get_boolean(env, engine->Submit(id, device, &step, 1, one_group, durable), &result);
   } catch (const std::exception&) {
     ThrowOutOfMemory(env);
