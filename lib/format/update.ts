@@ -75,7 +75,7 @@ function samePrefix(a: readonly RemapEntry[], b: readonly RemapEntry[], first: n
 
 /** Old XOR new. */
 function differenceOf(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const difference = before.slice();
+  const difference = new Uint8Array(before.length);
   for (let at = 0; at < difference.length; at += 1)
     difference[at] = (before[at] as number) ^ (after[at] as number);
   return difference;
