@@ -27,7 +27,7 @@ export function listen(signal: AbortSignal, abortable: Abortable): void {
     };
     listeners.set(signal, listener);
   }
-  if (listener.abortables.size === 0) signal.addEventListener('abort', listener.heard, { once: true });
+  if (listener.abortables.size === 0) signal.addEventListener('abort', listener.heard);
   listener.abortables.add(abortable);
 }
 

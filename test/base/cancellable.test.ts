@@ -116,6 +116,18 @@ describe('a cancellable promise', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
+  it('asks those that came after an event that was not the abort', () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const before = held({ signal });
+    signal.dispatchEvent(new Event('abort'));
+    const after = held({ signal });
+    controller.abort('no more');
+    expect(after.requests).toMatchObject([{ code: 'ABORT_ERR', cause: 'no more' }]);
+    for (const { settle } of [before, after]) settle.resolve('done');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   it('an abort after the end asks nobody to stop', async () => {
     const controller = new AbortController();
     const { promise, requests, settle } = held({ signal: controller.signal });
