@@ -30,7 +30,9 @@ export const sectorsIn = (bytes: bigint): Sector => (bytes / 512n) as Sector;
 
 const wide = new BigInt64Array(1);
 const halves = new Uint32Array(wide.buffer);
-const low = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
+
+/** Of the two halves of 64 bits in memory, which one is the low one: a host may begin with either. */
+export const lowHalf = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
 
 /**
  * A bigint from 0 to 2^53 - 1 as a number: three to four times faster than Number(), which asks the runtime. What is beyond comes
@@ -38,7 +40,7 @@ const low = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1;
  */
 export function numberOf(value: bigint): number {
   wide[0] = value;
-  return (halves[1 - low] as number) * 2 ** 32 + (halves[low] as number);
+  return (halves[1 - lowHalf] as number) * 2 ** 32 + (halves[lowHalf] as number);
 }
 
 /** The clock of this host, in the header's unit. */

@@ -1,6 +1,6 @@
 // Room: store, pure part. From an original sector to its place on the spare: open addressing over typed arrays, so that a
 // lookup costs a probe or two and allocates nothing, and 64 bits are kept as two halves, so that nothing is rounded.
-import type { Sector } from '../base/units.js';
+import { lowHalf, type Sector } from '../base/units.js';
 import { maxEntries } from '../format/structure.js';
 
 /** Four times the entries: most misses end at their first cell, and there is always an empty one to stop at. */
@@ -11,6 +11,7 @@ const mask = cells - 1;
 //  A bigint goes in as 64 bits and comes out as two halves, without a bigint in between.
 const scratch = new BigUint64Array(1);
 const halves = new Int32Array(scratch.buffer);
+const highHalf = 1 - lowHalf;
 
 //  Drawn anew by each process: who writes a table on a disk cannot know which originals share a cell.
 const drawnOdd = (): number => (Math.random() * 0x1_0000_0000) | 1;
@@ -40,14 +41,14 @@ export class OriginalIndex {
   /** The same of a bigint of 0 to 2^64 - 1. */
   ofBigint(original: bigint): Sector | undefined {
     scratch[0] = original;
-    return this.#spares[this.#numberOf(halves[0] as number, halves[1] as number)];
+    return this.#spares[this.#numberOf(halves[lowHalf] as number, halves[highHalf] as number)];
   }
 
   /** Puts an original at a place of the spare, over the one that it had. At most 2,048 different originals. */
   set(original: bigint, spare: Sector): void {
     scratch[0] = original;
-    const low = halves[0] as number;
-    const high = halves[1] as number;
+    const low = halves[lowHalf] as number;
+    const high = halves[highHalf] as number;
     const known = this.#numberOf(low, high);
     const number = known === 0 ? this.#spares.length : known;
     this.#spares[number] = spare;
