@@ -44,7 +44,7 @@ struct StepSpec {
 
 class Engine {
  public:
-  // Called with something to tell, from the poll and timer callbacks only.
+  // Called with something to tell, from the poll, timer and prepare callbacks only.
   using Notify = void (*)(void* context);
 
   Engine(uv_loop_t* loop, std::unique_ptr<Backend> backend, Notify notify, void* context);

@@ -15,7 +15,7 @@ namespace dmremap {
 namespace {
 
 constexpr uint32_t kFilePlaces = 256;
-// One thread for each: enough for two devices at the widest window, and one more for every other device.
+// One thread for each: enough for two devices with a window of 64, and one more for every other device.
 constexpr uint32_t kThreads = 128;
 constexpr size_t kStackBytes = 128 * 1024;
 constexpr time_t kIdleSeconds = 2;
