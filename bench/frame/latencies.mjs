@@ -67,3 +67,9 @@ export async function roundOf(ms, callers, operate) {
   await stretches.run(callers, operate, (elapsedMs) => elapsedMs < ms);
   return stretches.sample();
 }
+
+/** The same after as long a time that is in no figure: what was opened anew is known to V8 by then, and to the device. */
+export async function settledRound(ms, callers, operate) {
+  await roundOf(ms, callers, operate);
+  return roundOf(ms, callers, operate);
+}

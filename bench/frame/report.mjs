@@ -1,5 +1,6 @@
-// Room: bench. Writes the figures of one whole run into docs/benchmarks.md: `node bench/frame/report.mjs RESULT.json`, of a run with --plot
-// whose plots lie beside RESULT.json. What stands between the marks is replaced; what people have written around them stays.
+// Room: bench. Writes figures into docs/benchmarks.md: `node bench/frame/report.mjs RESULT.json...`, of runs with --plot whose plots
+// lie beside their results. Of a benchmark that is in several of them the last counts. What stands between the marks of the page is
+// replaced; what people have written around them stays.
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { benchmarkText, goalRow, headerText } from './text.mjs';
@@ -7,21 +8,28 @@ import { benchmarkText, goalRow, headerText } from './text.mjs';
 const docs = join(import.meta.dirname, '../../docs');
 const page = join(docs, 'benchmarks.md');
 
-const [file] = process.argv.slice(2);
-if (file === undefined || !existsSync(file)) {
-  console.error('report: the JSON of a run is wanted: node bench/frame/report.mjs RESULT.json');
+const files = process.argv.slice(2);
+if (files.length === 0 || !files.every((file) => existsSync(file))) {
+  console.error('report: the JSON of a run is wanted: node bench/frame/report.mjs RESULT.json...');
   process.exit(16);
 }
-const result = JSON.parse(readFileSync(file, 'utf8'));
-if (result.quick || result.failures.length > 0) {
+const results = files.map((file) => ({ file, ...JSON.parse(readFileSync(file, 'utf8')) }));
+if (results.some(({ quick, failures }) => quick || failures.length > 0)) {
   console.error('report: a quick run, and one in which something failed, shows nothing');
   process.exit(16);
 }
+/** By name, each with the folder of its plots. */
+const benchmarks = new Map(
+  results.flatMap(({ file, benchmarks }) =>
+    benchmarks.map((benchmark) => [benchmark.name, { ...benchmark, folder: dirname(file) }]),
+  ),
+);
+const inOrder = [...benchmarks.values()];
 
 const code = (text) => ['```text', text.replaceAll(/^ {2}/gm, '').trimEnd(), '```'].join('\n');
 
 function goalTable() {
-  const rows = result.benchmarks.flatMap(({ goals }) => goals.map(goalRow));
+  const rows = inOrder.flatMap(({ goals }) => goals.map(goalRow));
   return [
     '| what | goal | reached | |',
     '|---|---|---|---|',
@@ -31,7 +39,7 @@ function goalTable() {
 
 /** Its plots, all its figures, and how many of its goals are met. */
 function section(benchmark) {
-  const plots = plotsOf(benchmark.name).map((name) => `![${name}](images/${name})`);
+  const plots = plotsOf(benchmark).map((name) => `![${name}](images/${name})`);
   return [
     ...plots,
     `<details><summary>All figures of ${benchmark.name}</summary>`,
@@ -40,8 +48,8 @@ function section(benchmark) {
   ].join('\n\n');
 }
 
-const plotsOf = (name) =>
-  readdirSync(dirname(file))
+const plotsOf = ({ name, folder }) =>
+  readdirSync(folder)
     .filter((entry) => entry.startsWith(`bench-${name}-`) && entry.endsWith('.svg'))
     .sort();
 
@@ -52,16 +60,16 @@ function withPart(text, name, part) {
 }
 
 const parts = [
-  ['machine', code(headerText(result))],
+  ['machine', results.map((result) => code(headerText(result))).join('\n\n')],
   ['goals', goalTable()],
-  ...result.benchmarks.map((benchmark) => [benchmark.name, section(benchmark)]),
+  ...inOrder.map((benchmark) => [benchmark.name, section(benchmark)]),
 ];
 const text = parts.reduce((whole, [name, part]) => withPart(whole, name, part), readFileSync(page, 'utf8'));
 
 const images = join(docs, 'images');
 for (const old of readdirSync(images).filter((name) => /^bench-.*\.svg$/.test(name)))
   rmSync(join(images, old));
-for (const { name } of result.benchmarks)
-  for (const plot of plotsOf(name)) copyFileSync(join(dirname(file), plot), join(images, plot));
+for (const benchmark of inOrder)
+  for (const plot of plotsOf(benchmark)) copyFileSync(join(benchmark.folder, plot), join(images, plot));
 writeFileSync(page, text);
 console.log(`report: ${page}`);

@@ -2,7 +2,7 @@
 import { close, constants, open, promises, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { openDevice } from '../../dist/index.js';
-import { roundOf } from '../frame/latencies.mjs';
+import { settledRound } from '../frame/latencies.mjs';
 import { blockBytes, fill } from '../frame/ours.mjs';
 import { random } from '../frame/random.mjs';
 
@@ -37,7 +37,7 @@ const engine =
       async measure(ms) {
         const device = await openDevice(path, { mode: 'write', engine: name, window: depth });
         try {
-          return await roundOf(ms, depth, () => device.write(BigInt(next()), block, options));
+          return await settledRound(ms, depth, () => device.write(BigInt(next()), block, options));
         } finally {
           await device.close();
         }
@@ -58,7 +58,7 @@ const nodes =
         try {
           blocks ??= await alignedBlocks(depth, (block) => canWrite(fd, block, next()));
           const writeOne = await writeWith(fd, path, flags);
-          const result = await roundOf(ms, depth, (caller) => writeOne(blocks[caller], next()));
+          const result = await settledRound(ms, depth, (caller) => writeOne(blocks[caller], next()));
           await writeOne.end?.();
           return result;
         } finally {
