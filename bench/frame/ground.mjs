@@ -5,6 +5,7 @@ import {
   existsSync,
   ftruncateSync,
   lstatSync,
+  mkdtempSync,
   openSync,
   rmSync,
   statSync,
@@ -30,7 +31,7 @@ const mostBytes = 64 * 1024 * 1024;
 export async function grounds({ path, destroy, quick, keep, say, scratch, signal }) {
   if (path !== undefined) return [await named(path, { destroy, keep, signal })];
   const sizeBytes = quick ? leastBytes : mostBytes;
-  const file = join(scratch(), 'file.img');
+  const file = join(mkdtempSync(join(scratch(), 'ground-')), 'file.img');
   makeFile(file, sizeBytes);
   const made = [{ name: 'file', title: 'a file', ...(await written(file, signal)) }];
   const { throttledLoop, whyNo } = await loadFixtures();
