@@ -14,8 +14,8 @@ if (files.length === 0 || !files.every((file) => existsSync(file))) {
   process.exit(16);
 }
 const results = files.map((file) => ({ file, ...JSON.parse(readFileSync(file, 'utf8')) }));
-if (results.some(({ quick, failures }) => quick || failures.length > 0)) {
-  console.error('report: a quick run, and one in which something failed, shows nothing');
+if (results.some(({ quick }) => quick)) {
+  console.error('report: a quick run shows nothing');
   process.exit(16);
 }
 /** By name, each with the folder of its plots. */
@@ -25,6 +25,13 @@ const benchmarks = new Map(
   ),
 );
 const inOrder = [...benchmarks.values()];
+const missing = results
+  .flatMap(({ failures }) => failures)
+  .filter(({ benchmark }) => !benchmarks.has(benchmark));
+if (missing.length > 0) {
+  console.error(`report: could not be measured: ${missing.map(({ benchmark }) => benchmark).join(', ')}`);
+  process.exit(16);
+}
 
 const code = (text) => ['```text', text.replaceAll(/^ {2}/gm, '').trimEnd(), '```'].join('\n');
 
@@ -54,9 +61,9 @@ const plotsOf = ({ name, folder }) =>
     .sort();
 
 function withPart(text, name, part) {
-  const marks = new RegExp(`(<!-- ${name} -->\n)[^]*?(\n<!-- /${name} -->)`);
+  const marks = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- /${name} -->)`);
   if (!marks.test(text)) throw new Error(`${page} has no place for '${name}'`);
-  return text.replace(marks, (_, begin, end) => `${begin}\n${part}\n${end}`);
+  return text.replace(marks, (_, begin, end) => `${begin}\n${part}\n\n${end}`);
 }
 
 const parts = [
