@@ -12,7 +12,7 @@ import {
   unixSeconds,
   withEntries,
 } from '../../dist/index.js';
-import { Stretches } from '../frame/latencies.mjs';
+import { roundOf, Stretches, settledRound } from '../frame/latencies.mjs';
 import { blockBytes } from '../frame/ours.mjs';
 import { PlacedDevice } from '../frame/placed-device.mjs';
 
@@ -26,51 +26,73 @@ function fill(table, entries) {
 }
 
 /**
- * What is changed before each commit.
- * one: a remap is added, and the table grows from `from` to `to` entries.
+ * What is changed before each commit of a table of so many entries.
+ * one: the last remap is taken out, or added again.
  * all: the first remap is taken out and another one added. All others move up, so every entry on the disk changes.
+ * filled: a remap is added. The table is empty at first, and made anew where it is full.
  */
 const changes = {
-  one: (table) => {
-    let added = table.size;
-    return () => table.add(original(added++));
+  one: (table, entries) => () => {
+    if (table.size === entries) table.remove(original(entries - 1));
+    else table.add(original(entries - 1));
   },
-  all: (table) => {
+  all: (table, entries) => {
     let removed = 0;
-    let added = table.size;
+    let added = entries;
     return () => {
       table.remove(original(removed++));
       table.add(original(added++));
     };
   },
+  filled: (table) => () => table.add(original(table.size)),
 };
 
-/** Whether the table takes another change: one that grows must not grow beyond its end. */
-const hasRoom = ({ change, to }, table) => change === 'all' || table.size < to;
-
-async function storeWith(device, entries) {
+/** A store with a table for these changes, and what one operation is: a change and its commit. */
+async function begun(device, { change, entries }) {
   const store = await MetadataStore.create(device, { ...sizes, force: true });
-  fill(store.table, entries);
+  const { table } = store;
+  if (change !== 'filled') fill(table, entries);
   await store.commit();
-  return store;
+  const step = changes[change](table, entries);
+  return {
+    store,
+    isFull: () => table.size >= entries,
+    operate: async () => {
+      step();
+      await store.commit();
+    },
+  };
 }
 
-/** One stretch of commits, on a table of its own. */
-async function commits(device, job, stretches, goesOn) {
-  const store = await storeWith(device, job.from);
+/** A round of one store, which goes on. The first half is in no figure. */
+async function steady(device, job, ms) {
+  const { store, operate } = await begun(device, job);
   try {
-    const { table } = store;
-    const change = changes[job.change](table);
-    const operate = async () => {
-      change();
-      await store.commit();
-    };
+    await roundOf(ms, job.callers, operate);
     const before = device.written;
-    await stretches.run(job.callers, operate, (elapsedMs) => goesOn(elapsedMs) && hasRoom(job, table));
-    return device.written - before;
+    const stretches = new Stretches();
+    await stretches.run(job.callers, operate, (elapsedMs) => elapsedMs < ms);
+    return { ...stretches.sample(), written: (device.written - before) / stretches.done };
   } finally {
     await store.close();
   }
+}
+
+/** A round in which table after table is filled. What lies between them is in no figure. */
+async function filling(device, job, ms) {
+  const stretches = new Stretches();
+  let written = 0;
+  while (stretches.elapsedMs < ms) {
+    const { store, operate, isFull } = await begun(device, job);
+    try {
+      const before = device.written;
+      await stretches.run(job.callers, operate, (elapsedMs) => elapsedMs < ms && !isFull());
+      written += device.written - before;
+    } finally {
+      await store.close();
+    }
+  }
+  return { ...stretches.sample(), written: written / stretches.done };
 }
 
 /** A device is held exclusively, so each round opens it: in no figure. */
@@ -79,22 +101,19 @@ const dmremap = ({ path, firstBlock, ...job }) => ({
     const opened = await openDevice(path, { mode: 'write' });
     try {
       const device = new PlacedDevice(opened, firstBlock * blockBytes);
-      const stretches = new Stretches();
-      const goesOn = (elapsedMs) => elapsedMs < ms;
-      let written = 0;
-      while (goesOn(stretches.elapsedMs)) written += await commits(device, job, stretches, goesOn);
-      return { ...stretches.sample(), written: written / stretches.done };
+      return await (job.change === 'filled' ? filling : steady)(device, job, ms);
     } finally {
       await opened.close();
     }
   },
 });
 
-/** What the last commit of a stretch writes: in phases, each of writes of `{ offset, length }`. */
+/** What a commit of the job writes: in phases, each of writes of `{ offset, length }`. */
 export async function phasesOf(job) {
   const device = new PlacedDevice(new MemoryDevice(2 ** 20, { logicalBlockSize: blockBytes }), 0);
-  const stretches = new Stretches();
-  await commits(device, job, stretches, () => job.change === 'one' || stretches.done === 0);
+  const { store, operate } = await begun(device, job);
+  await operate();
+  await store.close();
   return device.lastGroups.map((steps) =>
     steps.map(({ offset, bytes }) => ({ offset: Number(offset), length: bytes.length })),
   );
@@ -108,25 +127,22 @@ const wholeCopies = ({ path, firstBlock, ...job }) => ({
   async measure(ms) {
     const file = await promises.open(path, 'r+');
     try {
-      const stretches = new Stretches();
-      while (stretches.elapsedMs < ms) {
-        const table = new RemapTable(sizes);
-        fill(table, job.from);
-        const change = changes[job.change](table);
-        let metadata = blankMetadata({ ...sizes, timestampSeconds: now(), sequence: 0n });
-        const operate = async () => {
-          change();
-          const sequenceNumber = metadata.header.sequenceNumber + 1n;
-          metadata = withEntries(metadata, [...table], { sequenceNumber, timestampSeconds: now() });
-          for (const [copy, offset] of geometries.driver.slots.entries()) {
-            const bytes = encodeCopy(metadata, copy).subarray(0, structureBlocksBytes);
-            await writeWhole(file, bytes, firstBlock * blockBytes + Number(offset));
-            await file.datasync();
-          }
-        };
-        await stretches.run(1, operate, (elapsedMs) => elapsedMs < ms && hasRoom(job, table));
-      }
-      return { ...stretches.sample(), written: geometries.driver.slots.length * structureBlocksBytes };
+      const table = new RemapTable(sizes);
+      fill(table, job.entries);
+      const step = changes[job.change](table, job.entries);
+      let metadata = blankMetadata({ ...sizes, timestampSeconds: now(), sequence: 0n });
+      const operate = async () => {
+        step();
+        const sequenceNumber = metadata.header.sequenceNumber + 1n;
+        metadata = withEntries(metadata, [...table], { sequenceNumber, timestampSeconds: now() });
+        for (const [copy, offset] of geometries.driver.slots.entries()) {
+          const bytes = encodeCopy(metadata, copy).subarray(0, structureBlocksBytes);
+          await writeWhole(file, bytes, firstBlock * blockBytes + Number(offset));
+          await file.datasync();
+        }
+      };
+      const sample = await settledRound(ms, 1, operate);
+      return { ...sample, written: geometries.driver.slots.length * structureBlocksBytes };
     } finally {
       await file.close();
     }

@@ -31,6 +31,8 @@ export class OriginalIndex {
   readonly #keys = new Int32Array(2 * (maxEntries + 1));
   /** By number as well. */
   readonly #spares: (Sector | undefined)[] = [undefined];
+  /** Numbers that were given back. */
+  readonly #free: number[] = [];
 
   // The types are kept apart: code that takes both is slower at each of them.
   /** The spare sector of an original, a safe integer of 0 and above; undefined where it has none. */
@@ -50,7 +52,7 @@ export class OriginalIndex {
     const low = halves[lowHalf] as number;
     const high = halves[highHalf] as number;
     const known = this.#numberOf(low, high);
-    const number = known === 0 ? this.#spares.length : known;
+    const number = known === 0 ? (this.#free.pop() ?? this.#spares.length) : known;
     this.#spares[number] = spare;
     if (known !== 0) return;
     this.#keys[2 * number] = low;
@@ -60,9 +62,30 @@ export class OriginalIndex {
     this.#numbers[cell] = number;
   }
 
-  clear(): void {
-    this.#numbers.fill(0);
-    this.#spares.length = 1;
+  /** How many originals have a place. */
+  get size(): number {
+    return this.#spares.length - 1 - this.#free.length;
+  }
+
+  /** Takes an original out, which must be there. */
+  delete(original: bigint): void {
+    scratch[0] = original;
+    const low = halves[lowHalf] as number;
+    const high = halves[highHalf] as number;
+    const number = this.#numberOf(low, high);
+    this.#spares[number] = undefined;
+    this.#free.push(number);
+    let empty = firstCell(low, high);
+    while (this.#numbers[empty] !== number) empty = (empty + 1) & mask;
+    // No search may end at the cell that gets empty and miss what lies behind: it moves up, unless its own search begins later.
+    for (let cell = (empty + 1) & mask; this.#numbers[cell] !== 0; cell = (cell + 1) & mask) {
+      const moved = this.#numbers[cell] as number;
+      const first = firstCell(this.#keys[2 * moved] as number, this.#keys[2 * moved + 1] as number);
+      if (((cell - first) & mask) < ((cell - empty) & mask)) continue;
+      this.#numbers[empty] = moved;
+      empty = cell;
+    }
+    this.#numbers[empty] = 0;
   }
 
   /** 0 where there is none. */

@@ -163,16 +163,19 @@ export class RemapTable implements Iterable<RemapEntry> {
    */
   remove(original: bigint | number): RemapEntry {
     const from = checkedSector('original', original);
-    const removed = this.#entries.findLast(({ originalSector }) => originalSector === from);
-    if (removed === undefined) {
+    if (this.lookup(from) === undefined) {
       throw new DmremapError('ERR_ORIGINAL_NOT_MAPPED', `original sector ${from} is not mapped`);
     }
-    const left = this.#entries.filter(({ originalSector }) => originalSector !== from);
-    this.#entries.length = 0;
-    this.#index.clear();
-    this.#places.clear();
-    this.#entries.push(...left);
-    for (const entry of left) this.#remember(entry);
+    const hasDuplicates = this.#entries.length > this.#index.size;
+    let removed: RemapEntry | undefined;
+    for (let at = this.#entries.length - 1; removed === undefined || (hasDuplicates && at >= 0); at--) {
+      const entry = this.#entries[at] as RemapEntry;
+      if (entry.originalSector !== from) continue;
+      removed ??= entry;
+      this.#entries.splice(at, 1);
+      this.#places.drop(entry.spareSector);
+    }
+    this.#index.delete(from);
     this.#rising?.remove(from);
     return removed;
   }

@@ -9,9 +9,10 @@ export class SparePlaces {
   readonly #spareSectors: bigint;
   readonly #geometry: Geometry;
   readonly #spacing: bigint;
-  readonly #sectors = new Set<bigint>();
-  /** Sectors over the spacing: places that hold an entry, or a part of the room behind one. */
-  readonly #taken = new Set<bigint>();
+  /** How many entries stand at a sector: on a disk it can be several. */
+  readonly #sectors = new Map<bigint, number>();
+  /** Sectors over the spacing: how many entries a place holds, or parts of the room behind one. */
+  readonly #taken = new Map<bigint, number>();
   /** Places that nobody gets although no entry is there. */
   readonly #reserved = new Set<bigint>();
   #next: bigint;
@@ -28,10 +29,17 @@ export class SparePlaces {
   }
 
   take(spare: bigint): void {
-    this.#sectors.add(spare);
-    // An entry that lies across two places keeps both: the room behind it belongs to it.
-    this.#taken.add(spare / this.#spacing);
-    this.#taken.add((spare + this.#spacing - 1n) / this.#spacing);
+    count(this.#sectors, spare, 1);
+    for (const place of this.#placesOf(spare)) count(this.#taken, place, 1);
+  }
+
+  /** Takes back one `take` of it. */
+  drop(spare: bigint): void {
+    count(this.#sectors, spare, -1);
+    for (const place of this.#placesOf(spare)) {
+      count(this.#taken, place, -1);
+      this.#mayBeFree(place);
+    }
   }
 
   /** Keeps the place that begins at `spare` from being handed out, whatever becomes of the entries. */
@@ -41,13 +49,7 @@ export class SparePlaces {
 
   release(spare: bigint): void {
     const place = spare / this.#spacing;
-    if (this.#reserved.delete(place) && place < this.#next) this.#next = place;
-  }
-
-  clear(): void {
-    this.#sectors.clear();
-    this.#taken.clear();
-    this.#next = firstFreeSector / this.#spacing;
+    if (this.#reserved.delete(place)) this.#mayBeFree(place);
   }
 
   /** The lowest free place, or undefined where there is none. */
@@ -59,4 +61,21 @@ export class SparePlaces {
       if (!touchesMetadata(this.#geometry, first, this.#spacing)) return first;
     }
   }
+
+  /** An entry that lies across two places keeps both: the room behind it belongs to it. */
+  #placesOf(spare: bigint): readonly bigint[] {
+    const first = spare / this.#spacing;
+    const last = (spare + this.#spacing - 1n) / this.#spacing;
+    return first === last ? [first] : [first, last];
+  }
+
+  #mayBeFree(place: bigint): void {
+    if (place < this.#next && place >= firstFreeSector / this.#spacing) this.#next = place;
+  }
+}
+
+function count(counts: Map<bigint, number>, key: bigint, by: 1 | -1): void {
+  const now = (counts.get(key) ?? 0) + by;
+  if (now === 0) counts.delete(key);
+  else counts.set(key, now);
 }
