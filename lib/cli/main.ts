@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Room: cli. The only file that touches the process: it makes the context, turns signals into an abort, and exits.
 import { addAbortSignal } from 'node:stream';
-import { isatty } from 'node:tty';
 import type { Sink } from './context.js';
 import { exitBits } from './exit-status.js';
 
@@ -84,7 +83,7 @@ async function main(): Promise<never> {
     signal: controller.signal,
     openDevice,
     drainWaitMs: 1000,
-    ask: isatty(0) && stderr.sink.isTTY ? ask : undefined,
+    ask: stderr.sink.isTTY && process.getBuiltinModule('node:tty').isatty(0) ? ask : undefined,
   });
 
   const lost = await stdout.flushed();

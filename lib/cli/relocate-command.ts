@@ -1,6 +1,7 @@
 // Room: cli. `dmremap relocate`: moves data out of the metadata region. It tells its plan; only --apply writes.
+
+import { sha256Of } from '../base/crypto.js';
 import { DmremapError } from '../base/errors.js';
-import { sha256Of } from '../format/sealed-image.js';
 import { readRegion, rehearsalOf } from '../recovery/region.js';
 import { type Plan, rehearse } from '../recovery/rehearse.js';
 import { planFor, type RelocateReport, rangesBehind, relocate } from '../recovery/relocate.js';

@@ -1,6 +1,7 @@
 // Room: cli. `dmremap repair`: every copy gets the elected table again. It tells its plan; only --apply writes.
+
+import { sha256Of } from '../base/crypto.js';
 import type { DmremapError } from '../base/errors.js';
-import { sha256Of } from '../format/sealed-image.js';
 import { writeNewFile } from '../recovery/new-file.js';
 import { type Args, exactOperands, UsageError } from './args.js';
 import { absolute, type Backup, backupChoice, carryOut } from './backup.js';

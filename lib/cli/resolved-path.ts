@@ -1,6 +1,6 @@
 // Room: cli. Where a path leads: found out once, before it is opened, and shown. `/dev/disk/by-id` is full of links, and who
 // overwrites a disk has to see which.
-import { realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
 import type { Context } from './context.js';
@@ -24,9 +24,6 @@ export async function resolvedPath(
 const whereTo = (path: string, otherwise: string, limits: CancelOptions) =>
   cancellable<string>(limits, (settle) => {
     //  What is wrong with the path is for the opening to tell.
-    realpath(path).then(
-      (resolved) => settle.resolve(resolved),
-      () => settle.resolve(otherwise),
-    );
+    realpath.native(path, (error, resolved) => settle.resolve(error === null ? resolved : otherwise));
     return (request) => settle.reject(neverStarted(request));
   });

@@ -1,7 +1,6 @@
 // Why a device is busy, in words. Reads only procfs and sysfs, which answer without asking any device.
-import { constants, readlinkSync, realpathSync } from 'node:fs';
+import { constants, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { DeviceInfo } from './device.js';
 import { entriesOf, linesOf, numberIn, unescaped } from './procfs.js';
 
 /** A sentence part such as "it is mounted on /srv", or undefined where nobody is seen: then it may be a ghost write. */
@@ -81,21 +80,6 @@ export function loopOver(path: string): string | undefined {
       entry.startsWith('loop') && linesOf(`/sys/block/${entry}/loop/backing_file`).join('\n') === `${path}\n`,
   );
   return name && `/dev/${name}`;
-}
-
-/** Whether somebody may write to a file while we read it: it is locked, or the backing of a loop device. */
-export function isHeldFile({ path, identity }: DeviceInfo): boolean {
-  if (identity === null || identity.inode === null) return false;
-  const [major = 0, minor = 0] = identity.deviceNumber.split(':').map(Number);
-  return whoLocks(major, minor, identity.inode) !== undefined || loopOver(realPath(path)) !== undefined;
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path; //  It was renamed meanwhile.
-  }
 }
 
 /** A process that has this device node open for writing, as far as this process may look into others. */

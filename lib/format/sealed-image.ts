@@ -3,7 +3,8 @@
 //
 //   region | zeros to a whole block | document (JSON) | spaces | "\ndmremap.image/1 region=N document=N sha256=HEX\n"
 //   whole blocks, so that it can be read with O_DIRECT
-import { createHash } from 'node:crypto';
+
+import { sha256Of } from '../base/crypto.js';
 import { DmremapError } from '../base/errors.js';
 import { metadataRegionBytes } from './geometry.js';
 
@@ -22,8 +23,6 @@ export interface Seal {
   /** Of the document, in hexadecimal. The document holds that of the region. */
   readonly sha256: string;
 }
-
-export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 const wholeBlocks = (bytes: number): number => Math.ceil(bytes / sealBlockBytes) * sealBlockBytes;
 

@@ -1,10 +1,12 @@
 // Room: recovery, pure part. A backup to keep: the five structures and nothing else. What lies behind a structure in its slot
 // may be memory of a kernel, so it stays behind, but for slots in which a remapped sector has its data (rule 14).
+
+import { sha256Of } from '../base/crypto.js';
 import type { UnixSeconds } from '../base/units.js';
 import type { DeviceInfo } from '../device/device.js';
 import { type SavedDevice, savedDevice } from '../device/saved-identity.js';
 import { geometries, touchesMetadata } from '../format/geometry.js';
-import { sealImage, sha256Of } from '../format/sealed-image.js';
+import { sealImage } from '../format/sealed-image.js';
 import { type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
 import { validCopies } from '../store/copies.js';
 import type { Findings } from '../store/examine.js';

@@ -1,9 +1,9 @@
 // Room: recovery. A file that is either there, whole and durable, or not there: written under another name in the same
 // folder, fsynced, read back past the page cache, and linked to its place, which never replaces anything (link(2)). It lies
 // on another device than the spare, so ordinary synchronous calls will do.
-import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { randomHex } from '../base/crypto.js';
 import { DmremapError, type ErrorCode } from '../base/errors.js';
 import { maxTransferBytes } from '../device/device.js';
 import { openDevice } from '../device/native-device.js';
@@ -17,7 +17,7 @@ const noLinks = ['EPERM', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK'];
  */
 export async function writeNewFile(path: string, bytes: Uint8Array, mode = 0o400): Promise<void> {
   const folder = dirname(path);
-  const name = `.${basename(path).slice(0, 128)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const name = `.${basename(path).slice(0, 128)}.${process.pid}-${randomHex(6)}.tmp`;
   const temporary = join(folder, name);
   try {
     writeDurably(temporary, bytes, mode);

@@ -1,11 +1,13 @@
 // Room: recovery, pure part. What is saved before a write command overwrites anything, and all that `undo` has to know:
 // the region as it was, which spare it is of, and, sector by sector, what the command was going to make of it. So it shows
 // later whether somebody else has written since.
+
+import { sha256Of } from '../base/crypto.js';
 import { DmremapError } from '../base/errors.js';
 import { type DeviceInfo, maxTransferBytes, type WriteStep } from '../device/device.js';
 import { type SavedDevice, savedDevice } from '../device/saved-identity.js';
 import { geometries } from '../format/geometry.js';
-import { sealImage, sha256Of, unsealImage } from '../format/sealed-image.js';
+import { sealImage, unsealImage } from '../format/sealed-image.js';
 import { slotBytes } from '../format/structure.js';
 import { textOf } from '../format/text.js';
 import type { Findings } from '../store/examine.js';

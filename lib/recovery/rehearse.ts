@@ -1,8 +1,8 @@
 // Room: recovery. A plan is what a command did to a copy in memory, by the code that then does it to the spare: nothing
 // that was told can differ from what is done. Its identity covers the bytes that it was made from and every byte that it
 // writes, in order.
-import { createHash } from 'node:crypto';
 import { isAbortCode } from '../base/cancellable.js';
+import { sha256 } from '../base/crypto.js';
 import { DmremapError, OperationError } from '../base/errors.js';
 import { type UnixSeconds, unixSeconds } from '../base/units.js';
 import type { Device, WriteStep } from '../device/device.js';
@@ -59,9 +59,7 @@ function identityOf(
   writes: readonly WriteStep[],
   now: UnixSeconds,
 ): string {
-  const hash = createHash('sha256').update(
-    `dmremap.plan/1 ${bytes.length} ${missing.map(({ copy }) => copy)}\n`,
-  );
+  const hash = sha256().update(`dmremap.plan/1 ${bytes.length} ${missing.map(({ copy }) => copy)}\n`);
   hash.update(bytes);
   for (const piece of behind)
     hash.update(`\n${piece.offset} was ${piece.bytes.length}\n`).update(piece.bytes);

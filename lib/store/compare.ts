@@ -1,8 +1,8 @@
 // Room: store, pure part. In what copies differ: field by field, entry by entry, and where in their bytes. Copies that are one
 // and the same but for copy_index and checksum are one group; a group is compared with that of the elected copy.
 
+import { sha256Of } from '../base/crypto.js';
 import { readEntry } from '../format/entry.js';
-import { sha256Of } from '../format/sealed-image.js';
 import {
   activeRemapsOf,
   entriesOffset,

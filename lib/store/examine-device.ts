@@ -4,8 +4,8 @@ import { clockSeconds, type UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import type { GeometryName } from '../format/geometry.js';
 import type { Report } from './examine.js';
-import { type InspectOptions, inspect } from './inspect.js';
-import { readSteadily, sameCopies } from './steady.js';
+import { type InspectOptions, type PlacesRead, readPlaces, readsOf, reportOf } from './inspect.js';
+import { readSteadily, sameSlots } from './steady.js';
 import { withTarget } from './target.js';
 
 export interface ExamineOptions extends CancelOptions {
@@ -19,8 +19,8 @@ export interface ExamineOptions extends CancelOptions {
 
 /**
  * Reads every copy of a spare, or of an image of its first 655,360 bytes, and says what is there, which copy wins and
- * why. Where somebody else may be writing it is read until two readings are the same, and `changedWhileRead` and
- * `stillChanging` say so. Opens read-only, without O_DIRECT where that is not supported, and never writes.
+ * why. Somebody else may be writing, so it is read until two readings are the same, and `changedWhileRead` and
+ * `stillChanging` say what there was. Opens read-only, without O_DIRECT where that is not supported, and never writes.
  *
  * Rejections: those of `openDevice`; ERR_COPY_NOT_VALID where the copy asked for is not valid. A slot that cannot be
  * read is a damage in the report, not an error. (Format section 6 rules 1 to 4.)
@@ -34,16 +34,18 @@ export function examineDevice(target: string | Device, options: ExamineOptions =
   });
 }
 
-/** The documented places play a part only where they are reported: on a live spare, data of remapped sectors may lie there. */
-async function examineSteadily(device: Device, options: InspectOptions): Promise<Report> {
+async function examineSteadily(device: Device, { signal, ...options }: InspectOptions): Promise<Report> {
+  const report = (read: PlacesRead) => reportOf(device, read, options);
   const { value, reading } = await readSteadily(
     device,
-    options.signal,
-    () => inspect(device, options),
+    signal,
+    () => readPlaces(device, { signal }),
     (a, b) =>
-      a.geometry === b.geometry &&
-      sameCopies(a.copies, b.copies) &&
-      (a.geometry === 'driver' || sameCopies(a.otherCopies, b.otherCopies)),
+      a.seal?.regionBytes === b.seal?.regionBytes &&
+      sameSlots(readsOf(a, 'driver'), readsOf(b, 'driver')) &&
+      // The documented places play a part only where they are reported: on a live spare, data of remapped sectors may lie there.
+      (sameSlots(readsOf(a, 'documented'), readsOf(b, 'documented')) ||
+        (report(a).geometry === 'driver' && report(b).geometry === 'driver')),
   );
-  return { ...value, ...reading };
+  return { ...report(value), ...reading };
 }

@@ -18,26 +18,43 @@ export interface InspectOptions {
   readonly signal: AbortSignal;
 }
 
-export async function inspect(device: Device, options: InspectOptions): Promise<Report> {
-  const { signal, now, copy, geometry = 'auto' } = options;
-  const seal = await readSeal(device, { signal });
-  const sizeBytes = seal === null ? device.info.sizeBytes : BigInt(seal.regionBytes);
-  // Sector 0 is copy 0 in both geometries, and sector 1024 is a copy in both: each place is read once.
+/** What was read of a device, not looked into yet. */
+export interface PlacesRead {
+  readonly seal: Seal | null;
+  /** By where it lies: the places of both geometries. */
+  readonly slots: ReadonlyMap<ByteOffset, SlotRead>;
+}
+
+/** Sector 0 is copy 0 in both geometries, and sector 1024 is a copy in both: each place is read once. */
+export async function readPlaces(device: Device, limits: CancelOptions): Promise<PlacesRead> {
+  const seal = await readSeal(device, limits);
   const places = new Set([...geometries.driver.slots, ...geometries.documented.slots]);
-  const pairs = await Promise.all(
-    Array.from(places, async (offset) => [offset, await readSlot(device, offset, { signal })] as const),
+  const slots = await Promise.all(
+    Array.from(places, async (offset) => [offset, await readSlot(device, offset, limits)] as const),
   );
-  const reads = new Map(pairs);
-  const readsOf = (name: GeometryName) =>
-    geometries[name].slots.map((offset): SlotRead => reads.get(offset) ?? { kind: 'absent' });
+  return { seal, slots: new Map(slots) };
+}
+
+export const readsOf = ({ slots }: PlacesRead, geometry: GeometryName): SlotRead[] =>
+  geometries[geometry].slots.map((offset) => slots.get(offset) ?? { kind: 'absent' });
+
+export function reportOf(device: Device, read: PlacesRead, options: Omit<InspectOptions, 'signal'>): Report {
+  const { now, copy, geometry = 'auto' } = options;
+  const { seal } = read;
+  const sizeBytes = seal === null ? device.info.sizeBytes : BigInt(seal.regionBytes);
   return examine({
-    reads: { driver: readsOf('driver'), documented: readsOf('documented') },
+    reads: { driver: readsOf(read, 'driver'), documented: readsOf(read, 'documented') },
     sizeBytes,
     now,
     geometry,
     copy,
     deviceSectors: seal === null && isWholeSpare(device) ? sectorsIn(sizeBytes) : undefined,
   });
+}
+
+export async function inspect(device: Device, options: InspectOptions): Promise<Report> {
+  const { signal } = options;
+  return reportOf(device, await readPlaces(device, { signal }), options);
 }
 
 /**

@@ -3,10 +3,8 @@
 // a row are the same.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Device } from '../device/device.js';
-import { isHeldFile } from '../device/holder.js';
-import type { DecodedSlot } from '../format/codec.js';
+import type { SlotRead } from '../format/damage.js';
 import { structureBytes } from '../format/structure.js';
-import type { SlotCopy } from './copies.js';
 
 /** What is known about the time in which something was read. */
 export interface Reading {
@@ -23,8 +21,7 @@ const mostReadings = 6;
 const pauseMs = 100;
 
 /**
- * Reads, and where somebody may be writing reads again until nothing has changed, 6 times at most: a block device that we do not
- * hold, a file that is locked or under a loop device. `same` compares two readings.
+ * Reads what we do not hold ourselves again until nothing has changed, 6 times at most. `same` compares two readings.
  */
 export async function readSteadily<T>(
   device: Device,
@@ -46,22 +43,16 @@ export async function readSteadily<T>(
   }
 }
 
-/** What we hold ourselves, open for writing, nobody else changes. */
-const mayChange = ({ info }: Device): boolean =>
-  !info.writable && (info.kind === 'block' || (info.kind === 'file' && isHeldFile(info)));
+/** What we hold ourselves, open for writing, nobody else changes. A lock says nothing: `dd` asks for none. */
+const mayChange = ({ info }: Device): boolean => !info.writable && info.kind !== 'memory';
 
 /** Whether the structures are the same: behind them remapped sectors may have their data, which changes all the time. */
-export const sameCopies = (a: readonly SlotCopy[], b: readonly SlotCopy[]): boolean =>
-  a.every(({ slot }, copy) => {
-    const other = b[copy]?.slot;
-    return other !== undefined && sameSlot(slot, other);
+export const sameSlots = (a: readonly SlotRead[], b: readonly SlotRead[]): boolean =>
+  a.every((slot, at) => {
+    const other = b[at];
+    if (slot.kind !== 'bytes' || other?.kind !== 'bytes') return slot.kind === other?.kind;
+    return sameStructure(slot.bytes, other.bytes);
   });
-
-function sameSlot(a: DecodedSlot, b: DecodedSlot): boolean {
-  if (a.state === 'absent' || b.state === 'absent') return a.state === b.state;
-  if (a.bytes === null || b.bytes === null) return a.bytes === b.bytes;
-  return sameStructure(a.bytes, b.bytes);
-}
 
 /** Whether two slots, or what there is of them, hold the same structure. */
 export const sameStructure = (a: Uint8Array, b: Uint8Array): boolean =>

@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { sha256Of } from '../../lib/base/crypto.js';
 import type { Device } from '../../lib/device/device.js';
 import { openDevice } from '../../lib/device/native-device.js';
-import { sealImage, sha256Of } from '../../lib/format/sealed-image.js';
+import { sealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import { decodePreimage, type Preimage } from '../../lib/recovery/preimage.js';
 import { blankSlot, drawnNow } from '../support/disk.js';

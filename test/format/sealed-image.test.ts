@@ -3,7 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { sealImage, sealOf, sha256Of, unsealImage } from '../../lib/format/sealed-image.js';
+import { sha256Of } from '../../lib/base/crypto.js';
+import { sealImage, sealOf, unsealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import { examineDevice } from '../../lib/store/examine-device.js';
 import { expectBytes } from '../support/bytes.js';
