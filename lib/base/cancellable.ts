@@ -163,17 +163,21 @@ export function linkSignals(...signals: readonly AbortSignal[]): { signal: Abort
   return { signal: controller.signal, unlink: abortWith(controller, signals) };
 }
 
-/** Aborts `controller` with the first of several signals. The function returned lets go of them. */
+/** Aborts `controller` with the first of several signals, and lets go of them then. The function returned lets go of them before. */
 export function abortWith(controller: AbortController, signals: readonly AbortSignal[]): () => void {
   setMaxListeners(0, ...signals);
-  const onAbort = (event: Event) => controller.abort((event.target as AbortSignal).reason);
+  const unlink = () => {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
+  };
+  const onAbort = (event: Event) => {
+    unlink();
+    controller.abort((event.target as AbortSignal).reason);
+  };
   for (const signal of signals) {
     if (signal.aborted) controller.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
   }
-  return () => {
-    for (const signal of signals) signal.removeEventListener('abort', onAbort);
-  };
+  return unlink;
 }
 
 /** The result of `work`, or what the abort asks for, whichever comes first: for work that cannot be stopped, and goes on. */

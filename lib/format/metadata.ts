@@ -83,36 +83,51 @@ export type HeaderChanges = Partial<
 const nextSpareSectorMax = 0xffff_ffffn as Sector;
 
 /** The same table under a changed header: the next sequence, say. `nextSpareSector` saturates at 2^32 - 1. */
-export function withHeader(metadata: Metadata, changes: HeaderChanges): Metadata {
-  const changed = { ...metadata.header, ...changes };
-  const { nextSpareSector } = changed;
-  return {
-    ...metadata,
-    header: {
-      ...changed,
-      nextSpareSector: nextSpareSector > nextSpareSectorMax ? nextSpareSectorMax : nextSpareSector,
-    },
-  };
-}
+export const withHeader = (metadata: Metadata, changes: HeaderChanges): Metadata =>
+  derived(metadata, metadata.entries, changes);
 
 /**
  * Another table in place of this one. Entries that it no longer reaches are cleared: they were taken out on purpose, or
  * moved up. Ghosts that were there before stay.
  * @throws DmremapError ERR_TABLE_FULL beyond 2048 entries.
  */
-export function withEntries(
+export const withEntries = (
   metadata: Metadata,
   entries: readonly RemapEntry[],
   changes: HeaderChanges = {},
+): Metadata => withOwnEntries(metadata, [...entries], changes);
+
+/** The same with an array that nobody changes any more. */
+export function withOwnEntries(
+  metadata: Metadata,
+  entries: readonly RemapEntry[],
+  changes: HeaderChanges,
 ): Metadata {
   if (entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
-  const changed = withHeader(metadata, changes);
+  return derived(metadata, entries, changes);
+}
+
+function derived(
+  { header, base }: Metadata,
+  entries: readonly RemapEntry[],
+  changes: HeaderChanges,
+): Metadata {
+  const { nextSpareSector = header.nextSpareSector } = changes;
   return {
-    ...changed,
-    header: { ...changed.header, activeRemaps: entries.length },
-    entries: [...entries],
+    header: {
+      ...header,
+      ...changes,
+      activeRemaps: entries.length,
+      nextSpareSector: nextSpareSector > nextSpareSectorMax ? nextSpareSectorMax : nextSpareSector,
+    },
+    entries,
+    base,
   };
 }
+
+/** What is written of it, but for checksum and copy index: what it counts is the table. */
+export const headerOf = ({ header, entries }: Metadata): Header =>
+  header.activeRemaps === entries.length ? header : { ...header, activeRemaps: entries.length };
 
 /** What a new remap entry has to be told. */
 export interface EntryOptions {

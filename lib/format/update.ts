@@ -1,8 +1,9 @@
 // Room: format. One update of a copy whose bytes are known: which bytes change, and the checksum from the change alone.
 // What comes out is what `encodeCopy` would make, byte for byte, without looking at the rest of the structure.
+import { putU32, u32At } from '../base/bytes.js';
 import { checksumDelta } from './checksum.js';
 import { viewOf } from './layout.js';
-import { entriesBytes, type Metadata } from './metadata.js';
+import { entriesBytes, headerOf, type Metadata } from './metadata.js';
 import {
   checksumOffset,
   copyIndexOffset,
@@ -90,7 +91,7 @@ function headerBytes(metadata: Metadata): Uint8Array {
   const known = headers.get(metadata);
   if (known !== undefined) return known;
   const bytes = new Uint8Array(entriesOffset);
-  headerLayout.write(viewOf(bytes), 0, { ...metadata.header, activeRemaps: metadata.entries.length });
+  headerLayout.write(viewOf(bytes), 0, headerOf(metadata));
   headers.set(metadata, bytes);
   return bytes;
 }
@@ -99,32 +100,33 @@ function headerBytes(metadata: Metadata): Uint8Array {
  * What has to be written to a slot to bring an update to it: whole blocks, those that follow each other as one piece.
  * @param slot what the slot holds now, 131,072 bytes; it is not changed.
  * @param blockBytes a multiple of the device's logical block, 512 or more.
+ * @param room where the pieces are made: all of it is written.
  */
-export function piecesOf(update: Update, slot: Uint8Array, copyIndex: number, blockBytes: number): Piece[] {
-  const held = viewOf(slot);
-  const index = new Uint8Array(4);
-  viewOf(index).setUint32(0, copyIndex, true);
-  const indexDifference = differenceOf(slot.subarray(copyIndexOffset, copyIndexEnd), index);
-  const checksum =
-    held.getUint32(checksumOffset, true) ^ update.delta ^ checksumDelta(copyIndexOffset, indexDifference);
-
-  const runs = runsOf(update.changes, blockBytes);
-  // One piece of memory for all of them: making one costs as much as filling it.
-  const room = new Uint8Array(runs.reduce((sum, { first, end }) => sum + (end - first) * blockBytes, 0));
-  let used = 0;
-  return runs.map(({ first, end, changes }) => {
+export function piecesOf(
+  update: Update,
+  slot: Uint8Array,
+  copyIndex: number,
+  blockBytes: number,
+  room: (length: number) => Uint8Array = (length) => new Uint8Array(length),
+): Piece[] {
+  return runsOf(update.changes, blockBytes).map(({ first, end, changes }) => {
     const offset = first * blockBytes;
-    const length = (end - first) * blockBytes;
-    const bytes = room.subarray(used, used + length);
-    used += length;
+    const bytes = room((end - first) * blockBytes);
     bytes.set(slot.subarray(offset, end * blockBytes));
     for (const { offset: at, after } of changes) bytes.set(after, at - offset);
     if (first === 0) {
-      viewOf(bytes).setUint32(checksumOffset, checksum >>> 0, true);
-      bytes.set(index, copyIndexOffset);
+      putU32(bytes, checksumOffset, u32At(slot, checksumOffset) ^ update.delta ^ indexDelta(slot, copyIndex));
+      putU32(bytes, copyIndexOffset, copyIndex);
     }
     return { offset, bytes };
   });
+}
+
+/** What another copy index does to the checksum. Mostly it is the same one. */
+function indexDelta(slot: Uint8Array, copyIndex: number): number {
+  const difference = new Uint8Array(4);
+  putU32(difference, 0, u32At(slot, copyIndexOffset) ^ copyIndex);
+  return u32At(difference, 0) === 0 ? 0 : checksumDelta(copyIndexOffset, difference);
 }
 
 /** Blocks that follow each other, and what changes in them. */

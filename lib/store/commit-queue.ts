@@ -37,13 +37,18 @@ interface Caller {
 interface Group extends Turn {
   readonly options: CommitOptions;
   readonly callers: Set<Caller>;
-  /** Aborted when the last caller has left, and with what ends every commit. */
-  readonly controller: AbortController;
   /** Its turn has come: nobody joins any more, whatever is called while it starts. */
   started: boolean;
+  /** From its start to its end: aborted when the last caller has left, and with what ends every commit. */
+  controller: AbortController | undefined;
   running: Promise<CommitReport> | undefined;
   /** The abort that ended it, where one did. */
   endedBy: AbortRequest | undefined;
+}
+
+interface Linked {
+  readonly controller: AbortController;
+  readonly unlink: () => void;
 }
 
 export class CommitQueue {
@@ -51,6 +56,8 @@ export class CommitQueue {
   readonly #turns: Turns;
   /** The one that callers may join. */
   #last: Group | undefined;
+  /** Of a commit that nobody has aborted, for the next one: making one costs as much as making the blocks of a copy. */
+  #spare: Linked | undefined;
 
   constructor(turns: Turns, runner: CommitRunner) {
     this.#turns = turns;
@@ -82,8 +89,8 @@ export class CommitQueue {
     const group: Group = {
       options: { allowUnsafe, allowDataInMetadata, unsettled },
       callers: new Set([caller]),
-      controller: new AbortController(),
       started: false,
+      controller: undefined,
       running: undefined,
       endedBy: undefined,
       start: () => this.#start(group),
@@ -97,13 +104,25 @@ export class CommitQueue {
   #start(group: Group): Promise<CommitReport> {
     group.started = true;
     if (this.#last === group) this.#last = undefined;
-    const { signal } = group.controller;
-    const unlink = abortWith(group.controller, this.#runner.ending);
+    const linked = this.#spare ?? this.#link();
+    this.#spare = undefined;
+    group.controller = linked.controller;
+    const { signal } = linked.controller;
     group.running = signal.aborted
       ? Promise.reject(this.#runner.notBegun(abortRequestOf(signal), false))
       : this.#runner.run(group.options, signal);
-    group.running.then(unlink, unlink);
+    const end = () => {
+      group.controller = undefined;
+      if (signal.aborted) linked.unlink();
+      else this.#spare = linked;
+    };
+    group.running.then(end, end);
     return group.running;
+  }
+
+  #link(): Linked {
+    const controller = new AbortController();
+    return { controller, unlink: abortWith(controller, this.#runner.ending) };
   }
 
   /** Once the commit has ended. */
@@ -134,7 +153,7 @@ export class CommitQueue {
       const staying = [...group.callers].some(({ left }) => left === undefined);
       if (!staying) {
         group.endedBy ??= request;
-        group.controller.abort(request);
+        group.controller?.abort(request);
         return;
       }
       group.callers.delete(caller);

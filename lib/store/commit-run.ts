@@ -119,6 +119,8 @@ function piecesFor({ device, ledger, metadata, indexOf, fresh }: CommitJob): (co
   const unreadable = ledger.copiesOf('unreadable', 'faded');
   const structureBlocksBytes = Math.ceil(structureBytes / blockBytes) * blockBytes;
   const updates = new Map<Metadata, Update>();
+  ledger.scratch.reset();
+  const room = (length: number) => ledger.scratch.take(length);
   const make = (copy: number): Piece[] => {
     const content = ledger.contentOf(copy);
     const held = ledger.bytesOf(copy);
@@ -129,7 +131,7 @@ function piecesFor({ device, ledger, metadata, indexOf, fresh }: CommitJob): (co
     }
     const update = updates.get(content) ?? updateBetween(content, metadata);
     updates.set(content, update);
-    return piecesOf(update, held, indexOf(copy), blockBytes);
+    return piecesOf(update, held, indexOf(copy), blockBytes, room);
   };
   const made = new Map<number, Piece[]>();
   return (copy) => {

@@ -11,33 +11,42 @@ interface Seal {
   readonly checksum: number;
 }
 
-/** At least five copies of some three thousand commits: what a drive has lost may come to light that much later. */
-const remembered = 16_384;
+/** Sequences, at least: what a drive has lost may come to light that many commits later. */
+const remembered = 3000;
+
+/** The checksums of the copies that have a sequence. Not one key of both: a new bigint for each copy costs more than the rest. */
+type Checksums = Map<bigint, number[]>;
 
 export class KnownCopies {
-  readonly #found: ReadonlySet<bigint>;
-  /** Forgotten all at once: a set from which the oldest is taken one by one is slow to say which that is. */
-  #older: ReadonlySet<bigint> = new Set();
-  #written = new Set<bigint>();
+  readonly #found: Checksums = new Map();
+  /** Forgotten all at once: a map from which the oldest is taken one by one is slow to say which that is. */
+  #older: Checksums = new Map();
+  #written: Checksums = new Map();
 
   constructor(copies: readonly SlotCopy[]) {
-    const headers = copies.map(({ slot }) => sealedHeader(slot)).filter((header) => header !== null);
-    this.#found = new Set(headers.map(keyOf));
+    for (const { slot } of copies) {
+      const header = sealedHeader(slot);
+      if (header !== null) remember(this.#found, header);
+    }
   }
 
   /** A write of this copy was issued: it may be on the disk, whatever became of it. */
   add(seal: Seal): void {
-    if (this.#written.size >= remembered) {
+    if (this.#written.size >= remembered && !this.#written.has(seal.sequenceNumber)) {
       this.#older = this.#written;
-      this.#written = new Set();
+      this.#written = new Map();
     }
-    this.#written.add(keyOf(seal));
+    remember(this.#written, seal);
   }
 
-  has(seal: Seal): boolean {
-    const key = keyOf(seal);
-    return this.#found.has(key) || this.#written.has(key) || this.#older.has(key);
+  has({ sequenceNumber, checksum }: Seal): boolean {
+    const among = (known: Checksums) => known.get(sequenceNumber)?.includes(checksum) ?? false;
+    return among(this.#found) || among(this.#written) || among(this.#older);
   }
 }
 
-const keyOf = ({ sequenceNumber, checksum }: Seal): bigint => (sequenceNumber << 32n) | BigInt(checksum);
+function remember(known: Checksums, { sequenceNumber, checksum }: Seal): void {
+  const checksums = known.get(sequenceNumber);
+  if (checksums === undefined) known.set(sequenceNumber, [checksum]);
+  else if (!checksums.includes(checksum)) checksums.push(checksum);
+}

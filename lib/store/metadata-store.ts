@@ -13,7 +13,7 @@ import {
 } from '../base/units.js';
 import type { CloseReport, Device } from '../device/device.js';
 import { type GeometryName, geometries, touchesMetadata } from '../format/geometry.js';
-import { blankMetadata, type Metadata, metadataOf, withEntries } from '../format/metadata.js';
+import { blankMetadata, type Metadata, metadataOf, withOwnEntries } from '../format/metadata.js';
 import {
   ambiguityText,
   refusalOf,
@@ -296,7 +296,7 @@ export class MetadataStore implements AsyncDisposable {
     const { device } = this;
     const next = sequence(this.#lastSequence + 1n);
     const timestampSeconds = commitTimestamp(this.#lastTimestamp, this.#now());
-    const metadata = withEntries(this.#metadata, entries, {
+    const metadata = withOwnEntries(this.#metadata, entries, {
       sequenceNumber: next,
       timestampSeconds,
       nextSpareSector: this.table.nextSpareSector ?? this.#metadata.header.nextSpareSector,

@@ -1,10 +1,10 @@
 // Room: store. What is known of each slot between commits: its role, its bytes, and whether an aborted write may still
 // land there. What was read before that write has drained is no evidence (format section 6 rule 8).
+import { Scratch, u32At } from '../base/bytes.js';
 import type { ByteOffset, UnixSeconds } from '../base/units.js';
 import { type DecodedSlot, decodeSlot } from '../format/codec.js';
 import { driverVerdict } from '../format/driver.js';
 import type { Geometry } from '../format/geometry.js';
-import { viewOf } from '../format/layout.js';
 import type { Metadata } from '../format/metadata.js';
 import { checksumOffset, readHeader, slotBytes, structureBytes } from '../format/structure.js';
 import type { Piece } from '../format/update.js';
@@ -40,6 +40,8 @@ export class SlotLedger {
   #contested = false;
   #anotherWriter = false;
   #waiting: (() => void)[] = [];
+  /** For the bytes that one commit writes: the device copies them at the call. */
+  readonly scratch = new Scratch();
 
   /**
    * @param named the copy that the caller opened or named; undefined when a table is created.
@@ -288,7 +290,7 @@ const sameStructure = (a: Uint8Array, b: Uint8Array): boolean =>
 /** Of a copy that is written in pieces: the first one holds the header. */
 const sealOf = ({ bytes }: Piece, { header }: Metadata) => ({
   sequenceNumber: header.sequenceNumber,
-  checksum: viewOf(bytes).getUint32(checksumOffset, true),
+  checksum: u32At(bytes, checksumOffset),
 });
 
 function roleBefore(slot: SlotCopy['slot']): SlotRole {
