@@ -38,6 +38,12 @@ export class Scratch {
     this.#used = 0;
   }
 
+  /** What was taken until now is left to whoever has it. */
+  giveUp(): void {
+    this.#bytes = new Uint8Array(0);
+    this.#used = 0;
+  }
+
   /** So many bytes, which hold anything, until the next `reset`. */
   take(length: number): Uint8Array<ArrayBuffer> {
     if (this.#used + length > this.#bytes.length) {

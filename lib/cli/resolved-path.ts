@@ -24,6 +24,10 @@ export async function resolvedPath(
 const whereTo = (path: string, otherwise: string, limits: CancelOptions) =>
   cancellable<string>(limits, (settle) => {
     //  What is wrong with the path is for the opening to tell.
-    realpath.native(path, (error, resolved) => settle.resolve(error === null ? resolved : otherwise));
+    try {
+      realpath.native(path, (error, resolved) => settle.resolve(error === null ? resolved : otherwise));
+    } catch {
+      settle.resolve(otherwise);
+    }
     return (request) => settle.reject(neverStarted(request));
   });

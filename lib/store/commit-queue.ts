@@ -1,6 +1,7 @@
 // Room: store. Group commit: who shares which commit. One has the turn; callers that come meanwhile share the next one,
 // which takes the table as it is when its turn comes, so each is acknowledged by a commit that holds its change. An abort
 // of one of them settles at once and ends the commit only when nobody else waits for it.
+import { setMaxListeners } from 'node:events';
 import {
   type AbortRequest,
   abortRequestOf,
@@ -46,10 +47,15 @@ interface Group extends Turn {
   endedBy: AbortRequest | undefined;
 }
 
+/** A controller that ends with what ends every commit. */
 interface Linked {
   readonly controller: AbortController;
   readonly unlink: () => void;
+  /** How many more commits it may serve: what a device leaves on the signal must not pile up. */
+  uses: number;
 }
+
+const usesOfOne = 64;
 
 export class CommitQueue {
   readonly #runner: CommitRunner;
@@ -104,8 +110,7 @@ export class CommitQueue {
   #start(group: Group): Promise<CommitReport> {
     group.started = true;
     if (this.#last === group) this.#last = undefined;
-    const linked = this.#spare ?? this.#link();
-    this.#spare = undefined;
+    const linked = this.#linked();
     group.controller = linked.controller;
     const { signal } = linked.controller;
     group.running = signal.aborted
@@ -113,16 +118,21 @@ export class CommitQueue {
       : this.#runner.run(group.options, signal);
     const end = () => {
       group.controller = undefined;
-      if (signal.aborted) linked.unlink();
+      linked.uses -= 1;
+      if (signal.aborted || linked.uses === 0) linked.unlink();
       else this.#spare = linked;
     };
     group.running.then(end, end);
     return group.running;
   }
 
-  #link(): Linked {
+  #linked(): Linked {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare?.controller.signal.aborted === false) return spare;
     const controller = new AbortController();
-    return { controller, unlink: abortWith(controller, this.#runner.ending) };
+    setMaxListeners(0, controller.signal);
+    return { controller, unlink: abortWith(controller, this.#runner.ending), uses: usesOfOne };
   }
 
   /** Once the commit has ended. */

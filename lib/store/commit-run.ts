@@ -76,6 +76,8 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
 
   const inFlight = ledger.record(copies, { piecesOf: pieces, content: metadata }, stopped !== undefined);
   if (stopped !== undefined) {
+    // Should a device not have copied what may still land, it must not write the bytes of another commit.
+    ledger.scratch.giveUp();
     // Only what this commit has left in flight: another copy may wait for another commit's write.
     void result.drained.then(() => ledger.drained(inFlight));
     throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds, job.sameTable)}`, {

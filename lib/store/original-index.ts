@@ -11,7 +11,8 @@ const mask = cells - 1;
 //  A bigint goes in as 64 bits and comes out as two halves, without a bigint in between.
 const scratch = new BigUint64Array(1);
 const halves = new Int32Array(scratch.buffer);
-const highHalf = 1 - lowHalf;
+// Of this module: V8 looks up what is imported, and takes what is not for the constant that it is.
+const [lowAt, highAt] = [lowHalf, 1 - lowHalf];
 
 //  Drawn anew by each process: who writes a table on a disk cannot know which originals share a cell.
 const drawnOdd = (): number => (Math.random() * 0x1_0000_0000) | 1;
@@ -43,14 +44,14 @@ export class OriginalIndex {
   /** The same of a bigint of 0 to 2^64 - 1. */
   ofBigint(original: bigint): Sector | undefined {
     scratch[0] = original;
-    return this.#spares[this.#numberOf(halves[lowHalf] as number, halves[highHalf] as number)];
+    return this.#spares[this.#numberOf(halves[lowAt] as number, halves[highAt] as number)];
   }
 
   /** Puts an original at a place of the spare, over the one that it had. At most 2,048 different originals. */
   set(original: bigint, spare: Sector): void {
     scratch[0] = original;
-    const low = halves[lowHalf] as number;
-    const high = halves[highHalf] as number;
+    const low = halves[lowAt] as number;
+    const high = halves[highAt] as number;
     const known = this.#numberOf(low, high);
     const number = known === 0 ? (this.#free.pop() ?? this.#spares.length) : known;
     this.#spares[number] = spare;
@@ -70,8 +71,8 @@ export class OriginalIndex {
   /** Takes an original out, which must be there. */
   delete(original: bigint): void {
     scratch[0] = original;
-    const low = halves[lowHalf] as number;
-    const high = halves[highHalf] as number;
+    const low = halves[lowAt] as number;
+    const high = halves[highAt] as number;
     const number = this.#numberOf(low, high);
     this.#spares[number] = undefined;
     this.#free.push(number);

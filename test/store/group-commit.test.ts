@@ -1,4 +1,5 @@
 // Callers that come while a commit is under way share the next one, and none of them can spoil it for the others.
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import type { Step } from '../../lib/device/request.js';
@@ -55,6 +56,56 @@ describe('group commit', () => {
     expect(sequences(reports)).toEqual([8n, 9n, 9n, 9n]);
     expect(reports[1]).toBe(reports[3]);
     expect((await MetadataStore.open(device, { now })).table.size).toBe(5);
+  });
+
+  it.each(Array.from({ length: 24 }, (_, turns) => turns))(
+    'keeps an abort %i turns after the last write to the commit that it was meant for',
+    async (turns) => {
+      const device = drawnDevice('7 7 7 7 7');
+      const store = await openStore(device);
+      await store.commit();
+      const writeOrdered = device.writeOrdered.bind(device);
+      let commits = 0;
+      device.writeOrdered = (...call) => {
+        const writing = writeOrdered(...call);
+        const cancel = async () => {
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+          first.cancel();
+        };
+        if (++commits === 1) void writing.then(cancel);
+        return writing;
+      };
+      const first = store.commit();
+      const second = store.commit();
+      await first.catch(() => undefined);
+      expect((await second).finds).toBe('new');
+      expect(commits).toBe(2);
+    },
+  );
+
+  it('says that the store is closed after it is, though its device was closed before', async () => {
+    const device = drawnDevice('7 7 7 7 7');
+    const store = await openStore(device);
+    await store.commit();
+    await device.close();
+    await store.close();
+    for (let call = 0; call < 2; call++) {
+      expect((await failure(store.commit())).code).toBe('ERR_STORE_CLOSED');
+    }
+  });
+
+  it('leaves nothing on a device that outlives the store', async () => {
+    const device = drawnDevice('7 7 7 7 7');
+    const before = getEventListeners(device.closed, 'abort').length;
+    for (const ends of ['committed', 'aborted']) {
+      const store = await openStore(device);
+      await store.commit();
+      const last = store.commit();
+      if (ends === 'aborted') last.cancel();
+      await last.catch(({ drained }) => drained);
+      await store.close();
+    }
+    expect(getEventListeners(device.closed, 'abort')).toHaveLength(before);
   });
 
   it('holds for hundreds: two commits, whatever the number of callers', async () => {
