@@ -6,12 +6,12 @@ import {
   geometries,
   MemoryDevice,
   MetadataStore,
-  openDevice,
   RemapTable,
   sector,
   unixSeconds,
   withEntries,
 } from '../../dist/index.js';
+import { heldDevice } from '../frame/held-device.mjs';
 import { roundOf, Stretches, settledRound } from '../frame/latencies.mjs';
 import { blockBytes } from '../frame/ours.mjs';
 import { PlacedDevice } from '../frame/placed-device.mjs';
@@ -108,7 +108,7 @@ const dmremap = ({ path, firstBlock, ...job }) => {
       if (isCold) await round(memory(), job, ms);
       isCold = false;
       // It is held exclusively, so each round opens it: in no figure.
-      const opened = await openDevice(path, { mode: 'write' });
+      const opened = await heldDevice(path, { mode: 'write' });
       try {
         return await round(new PlacedDevice(opened, firstBlock * blockBytes), job, ms);
       } finally {

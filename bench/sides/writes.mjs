@@ -1,7 +1,7 @@
 // Room: bench. Random writes of 4 KiB with O_DIRECT, a number of them in flight: by our engines, and by what Node.js has.
 import { close, constants, open, promises, write, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { openDevice } from '../../dist/index.js';
+import { heldDevice } from '../frame/held-device.mjs';
 import { settledRound } from '../frame/latencies.mjs';
 import { blockBytes, fill } from '../frame/ours.mjs';
 import { random } from '../frame/random.mjs';
@@ -35,7 +35,7 @@ const engine =
     const options = { durable: sync };
     return {
       async measure(ms) {
-        const device = await openDevice(path, { mode: 'write', engine: name, window: depth });
+        const device = await heldDevice(path, { mode: 'write', engine: name, window: depth });
         try {
           return await settledRound(ms, depth, () => device.write(BigInt(next()), block, options));
         } finally {
