@@ -24,7 +24,10 @@ export interface OpenDeviceOptions extends CancelOptions {
   readonly mode?: 'read' | 'write' | undefined;
   /** `prefer` takes buffered I/O with RWF_DSYNC where O_DIRECT is refused; `info.direct` says so. Default `require`. */
   readonly direct?: 'require' | 'prefer' | undefined;
-  /** Operations handed to the kernel at a time, 1 to 256; the rest waits where a cancel always works. Default 8. */
+  /**
+   * Operations handed to the kernel at a time, 1 to 256; the rest waits where a cancel always works. Default 8. The engine
+   * `threads` has 128 threads for all devices that a thread of JavaScript has open.
+   */
   readonly window?: number | undefined;
   /**
    * Default `auto`: what DMREMAP_ENGINE names; else the first that can be used of io_uring, libaio and threads.
