@@ -2,13 +2,14 @@
 // against those of bench/instructions.json, `npm run instructions -- --record` counts each several times and writes that file. Counts say
 // what times on a busy machine cannot. Exit status: 1 where one is beyond its bounds, 16 for a mistake in the arguments.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { arch, cpus, tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { arch, cpus } from 'node:os';
 import { join } from 'node:path';
 import { instructionsOf } from '../bench/instructions/callgrind.mjs';
 import { compare, comparisonText, stored } from '../bench/instructions/compare.mjs';
 import { rows } from '../bench/instructions/rows.mjs';
 import { root } from './lib/native-build.mjs';
+import { scratchFolder } from './lib/scratch-folder.mjs';
 
 const file = join(root, 'bench/instructions.json');
 /** How often a count is repeated that is to be stored: what it varies by sets its bounds. */
@@ -22,15 +23,7 @@ if (unknown.length > 0) {
   process.exit(16);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'dmremap-instructions-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-  ['SIGHUP', 1],
-]) {
-  process.on(signal, () => process.exit(128 + number));
-}
+const folder = scratchFolder('instructions');
 
 const firstLine = (command) =>
   spawnSync(command, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0] ?? 'none';

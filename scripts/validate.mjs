@@ -1,15 +1,14 @@
 // Whether a target leaves nothing behind, whatever its devices do: `npm run validate [-- --quick] [-- --json FILE]`. Prints what must
 // be zero, what tracking completions costs beside a bare write, and how long a removal with 1,000 stuck writes takes beside the two
 // options that were not taken (bench/removal). Exit status 1 where a zero is none. See docs/validate.md.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { cycles } from '../bench/validate/cycles.mjs';
 import { ends } from '../bench/validate/ends.mjs';
 import { compareOptions, measureOverhead } from '../bench/validate/measures.mjs';
 import { optionTable, overheadLine, zeroTable } from '../bench/validate/tables.mjs';
 import { loadFixtures } from './lib/fixtures.mjs';
+import { scratchFolder } from './lib/scratch-folder.mjs';
 
 const { values } = arguments_();
 const fixtures = await loadFixtures();
@@ -20,16 +19,8 @@ if (missing.length > 0) {
   console.log(`validate: NOTHING MEASURED: ${missing.join('; ')}`);
   process.exit(1);
 }
-const folder = mkdtempSync(join(tmpdir(), 'dmremap-validate-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 // The devices go with this process, however it ends; the folder only with its `exit`.
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-  ['SIGHUP', 1],
-]) {
-  process.on(signal, () => process.exit(128 + number));
-}
+const folder = scratchFolder('validate');
 
 const job = {
   fixtures,

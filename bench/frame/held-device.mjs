@@ -3,10 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDevice } from '../../dist/index.js';
 
-const patienceMs = 2000;
-
 /** `openDevice`, once the device is free. @throws as that does; ERR_DEVICE_BUSY where it is held for 2 s. */
-export async function heldDevice(path, options, open = openDevice) {
+export async function heldDevice(path, options, { open = openDevice, patienceMs = 2000 } = {}) {
   const end = performance.now() + patienceMs;
   for (;;) {
     try {

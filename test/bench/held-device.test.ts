@@ -16,12 +16,20 @@ const opens = (...codes: readonly string[]) => {
 test('a device that is busy is tried again until it is free', async () => {
   const { open, left } = opens('ERR_DEVICE_BUSY', 'ERR_DEVICE_BUSY', 'ERR_DEVICE_BUSY');
   const options = { mode: 'write' };
-  expect(await heldDevice('/dev/spare', options, open)).toEqual({ path: '/dev/spare', options });
+  expect(await heldDevice('/dev/spare', options, { open })).toEqual({ path: '/dev/spare', options });
   expect(left).toEqual([]);
 });
 
 test('any other error is told at once', async () => {
   const { open, left } = opens('ERR_DEVICE_BUSY', 'ERR_ACCESS', 'ERR_IO');
-  await expect(heldDevice('/dev/spare', {}, open)).rejects.toMatchObject({ code: 'ERR_ACCESS' });
+  await expect(heldDevice('/dev/spare', {}, { open })).rejects.toMatchObject({ code: 'ERR_ACCESS' });
   expect(left).toEqual(['ERR_IO']);
+});
+
+test('one that stays busy is given up', async () => {
+  const open = async () => {
+    throw Object.assign(new Error('busy'), { code: 'ERR_DEVICE_BUSY' });
+  };
+  const opened = heldDevice('/dev/spare', {}, { open, patienceMs: 0 });
+  await expect(opened).rejects.toMatchObject({ code: 'ERR_DEVICE_BUSY' });
 });
