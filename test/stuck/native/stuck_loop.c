@@ -83,12 +83,14 @@ static void FindCgroup(void) {
   close(context);
 }
 
-// Another process may take the number between the question and the answer.
+// Another process may take the number between the question and the answer. Or have a device that is free open
+// exclusively: that one is named again and again, so a new one is made.
 static int AttachLoop(int backing, unsigned block_size, bool direct, char* path, size_t size) {
   const int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
   if (control < 0) Die("/dev/loop-control: %s", strerror(errno));
-  for (;;) {
-    const int number = ioctl(control, LOOP_CTL_GET_FREE);
+  for (int refused = -1;;) {
+    int number = ioctl(control, LOOP_CTL_GET_FREE);
+    if (number >= 0 && number == refused) number = ioctl(control, LOOP_CTL_ADD, -1);
     if (number < 0) Die("no free loop device: %s", strerror(errno));
     snprintf(path, size, "/dev/loop%d", number);
     const int loop = open(path, O_RDWR | O_CLOEXEC);
@@ -102,6 +104,7 @@ static int AttachLoop(int backing, unsigned block_size, bool direct, char* path,
       return loop;
     }
     if (errno != EBUSY) Die("%s: %s", path, strerror(errno));
+    refused = number;
     close(loop);
   }
 }
