@@ -2,6 +2,7 @@
 // `cancellable()`, so the promise settles once, listeners never leak and arguments reject instead of throwing.
 import { setMaxListeners } from 'node:events';
 import { type Abortable, listen, unlisten } from './abort-listener.js';
+import { brand } from './brand.js';
 import { argumentError, type ErrorCode, OperationError } from './errors.js';
 
 /** Options of every asynchronous function of the package. */
@@ -39,6 +40,8 @@ export class AbortRequest {
     readonly cause: unknown,
   ) {}
 }
+
+brand(AbortRequest, 'AbortRequest');
 
 export interface Settle<T> {
   resolve(value: T): void;
@@ -207,7 +210,9 @@ export function neverStarted(request: AbortRequest): OperationError {
 /** The request behind an abort of a signal: ours where `cancellableAsync` made it, a plain abort otherwise. */
 export function abortRequestOf(signal: AbortSignal): AbortRequest {
   const reason: unknown = signal.reason;
-  return reason instanceof AbortRequest ? reason : new AbortRequest('ABORT_ERR', reason);
+  // Of another version of the package it may have a code that this one does not know.
+  const isRequest = reason instanceof AbortRequest && isAbortCode(reason.code);
+  return isRequest ? reason : new AbortRequest('ABORT_ERR', reason);
 }
 
 const defaultReason = () => new DOMException('This operation was aborted', 'AbortError');

@@ -2,6 +2,8 @@
 // Callers switch on `code`, never on the text. What is wrong with bytes on a disk is a value
 // (`Damage` in format/), not an error, and never comes through here.
 
+import { brand } from './brand.js';
+
 export const errorCodes = {
   // Asked for by the caller.
   ABORT_ERR: 'the operation was aborted',
@@ -150,6 +152,9 @@ export class OperationError<Final = Outcome> extends DmremapError {
     void this.#drained.then(listener);
   }
 }
+
+brand(DmremapError, 'DmremapError');
+brand(OperationError, 'OperationError');
 
 const operationNames: Partial<Record<ErrorCode, string>> = {
   ABORT_ERR: 'AbortError',

@@ -1,5 +1,6 @@
 // What everything above knows of a device: ranges of bytes, and what happened to them. It does not know what a copy is.
 // The promises below hold for every device; test/device/contract.ts is the list of them (io contract 1 to 8).
+import { brand } from '../base/brand.js';
 import type { Cancellable, CancelOptions } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { ByteOffset } from '../base/units.js';
@@ -83,6 +84,8 @@ export class BatchError extends OperationError<readonly WriteReport[]> {
     this.writes = options.writes;
   }
 }
+
+brand(BatchError, 'BatchError');
 
 /** `untouched` or `written` where that is true of every write, else `unknown`. */
 export function overallOutcome(writes: readonly { readonly outcome: Outcome }[]): Outcome {

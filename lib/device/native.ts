@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { DmremapError } from '../base/errors.js';
+import { shared } from '../base/shared.js';
 import { type EventTarget, Targets } from './targets.js';
 
 /** id, kind, payload, id, kind, payload, ... */
@@ -117,13 +118,14 @@ export const nativeUsage = (): NativeUsage => native().addon.usage();
 /** As in native/environment.h. */
 const eventsInCall = 8;
 
-/** Where the addon keeps who speaks for it: it tells what has happened to one alone, and a process can have loaded this file twice. */
-const speaker = Symbol.for('dmremap.native');
-
+/** The addon tells what has happened to one listener alone, and a program can have loaded this file twice. */
 function load(): Native {
-  const addon: Addon & { [speaker]?: Native } = loadAddon();
-  addon[speaker] ??= listenTo(addon);
-  return addon[speaker];
+  const addon = loadAddon();
+  const { speakers } = shared();
+  const known = speakers.get(addon) as Native | undefined;
+  const speaker = known ?? listenTo(addon);
+  speakers.set(addon, speaker);
+  return speaker;
 }
 
 function listenTo(addon: Addon): Native {

@@ -1,4 +1,5 @@
 // Room: store, pure part. What a commit says about the disk, copy by copy, whether it succeeded or not (io contract 9).
+import { brand } from '../base/brand.js';
 import type { AbortRequest } from '../base/cancellable.js';
 import { type ErrorCode, errorCodes, OperationError, type Outcome } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
@@ -94,6 +95,8 @@ export class CommitError extends OperationError<CommitFinal> {
     return new CommitError(code, message, { cause, sequence, copies, finds, sameTable, drained, hold });
   }
 }
+
+brand(CommitError, 'CommitError');
 
 /** Of the whole: `written` where every copy that was to be written is. */
 function outcomeOf(copies: readonly CopyOutcome[]): Outcome {

@@ -1,4 +1,5 @@
 // Room: target. What one request of a target has done to the disks, put together from the operations that it was made of.
+import { brand } from '../base/brand.js';
 import { abortRequestOf, maxTimeoutMs, neverStarted } from '../base/cancellable.js';
 import { DmremapError, type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import { overallOutcome } from '../device/device.js';
@@ -33,6 +34,8 @@ export class TargetError extends OperationError {
     this.bytes = options.bytes;
   }
 }
+
+brand(TargetError, 'TargetError');
 
 /** An operation that was given up: see OperationError. */
 interface Draining {

@@ -1,14 +1,8 @@
-// Room: target. The targets that live in this thread of the process. Kept where every copy of the package finds it, so that
-// two versions in one program have one list; a worker has its own, as it has its own devices.
+// Room: target. The targets that live in this thread of the process.
+import { shared } from '../base/shared.js';
 import type { RemapTarget } from './remap-target.js';
 
-const key = Symbol.for('dmremap.targets');
-const holder = globalThis as { [key]?: Set<RemapTarget> };
-
-const targets = (): Set<RemapTarget> => {
-  holder[key] ??= new Set();
-  return holder[key];
-};
+const targets = (): Set<RemapTarget> => shared().targets as Set<RemapTarget>;
 
 export const register = (target: RemapTarget): void => {
   targets().add(target);
