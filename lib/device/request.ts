@@ -223,5 +223,8 @@ const codesOfErrnos: Record<string, ErrorCode> = {
 
 function codeOfErrno(error: number): ErrorCode {
   if (error === unsettledError) return 'ERR_RANGE_UNSETTLED';
-  return codesOfErrnos[errnoName(error) ?? ''] ?? 'ERR_IO';
+  return codeOfErrnoName(errnoName(error) ?? '');
 }
+
+/** The code that stands for an errno, by its name. */
+export const codeOfErrnoName = (name: string): ErrorCode => codesOfErrnos[name] ?? 'ERR_IO';

@@ -74,12 +74,16 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       return { copies: known, finds: found(known) };
     });
 
-  const inFlight = ledger.record(copies, { piecesOf: pieces, content: metadata }, stopped !== undefined);
-  if (stopped !== undefined) {
+  const isOpen = (copy: number) => device.isUnsettled(ledger.offsetOf(copy), slotBytes);
+  const inFlight = ledger.record(copies, { piecesOf: pieces, content: metadata }, isOpen);
+  if (inFlight.length > 0) {
     // Should a device not have copied what may still land, it must not write the bytes of another commit.
     ledger.scratch.giveUp();
     // Only what this commit has left in flight: another copy may wait for another commit's write.
-    void result.drained.then(() => ledger.drained(inFlight));
+    const drainedNow = () => ledger.drained(inFlight.filter((copy) => !isOpen(copy)));
+    for (const error of result.errors) error.whenDrained(drainedNow);
+  }
+  if (stopped !== undefined) {
     throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds, job.sameTable)}`, {
       cause: stopped.cause,
       errno: stopped.errno,
@@ -93,7 +97,9 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   }
 
   const durable = result.copies.filter(({ outcome }) => outcome === 'written').length;
-  if (durable < (job.required ?? Math.min(2, order.length))) {
+  // What is read back after a repair would be no evidence while a write may still land.
+  const isOpenRepair = job.sameTable === true && inFlight.length > 0;
+  if (isOpenRepair || durable < (job.required ?? Math.min(2, order.length))) {
     const why = failed?.message ?? 'too few copies could be written';
     throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds, job.sameTable)}`, {
       cause: failed,
@@ -103,6 +109,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
       finds,
       sameTable: job.sameTable,
       drained: drained(),
+      hold: () => void failed?.drained,
     });
   }
   const fine = ({ outcome, reason }: CopyOutcome) =>

@@ -2,22 +2,19 @@
 // writable stores on one device would each give out the same sequence; one that is opened again after an abort must not
 // give out the aborted one's, which may still land.
 import { DmremapError } from '../base/errors.js';
+import { type SharedClaim, shared } from '../base/shared.js';
 import type { Device } from '../device/device.js';
+import { givenDevice } from '../device/guarded-device.js';
 import type { Geometry } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
 
-interface Claim {
-  held: boolean;
-  lastSequence: bigint;
-}
-
-const claims = new WeakMap<Device, Claim>();
-
-function claimOf(device: Device): Claim {
-  let claim = claims.get(device);
+function claimOf(device: Device): SharedClaim {
+  const { claims } = shared();
+  const given = givenDevice(device);
+  let claim = claims.get(given);
   if (claim === undefined) {
     claim = { held: false, lastSequence: 0n };
-    claims.set(device, claim);
+    claims.set(given, claim);
   }
   return claim;
 }

@@ -4,6 +4,7 @@ import { DmremapError } from '../base/errors.js';
 import type { UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import { decodeSlot } from '../format/codec.js';
+import { slotBytes } from '../format/structure.js';
 import { writableRoles } from './commit-plan.js';
 import { readSlot } from './inspect.js';
 import type { SlotLedger } from './slot-ledger.js';
@@ -21,6 +22,8 @@ export async function settleSlots(
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
+    const open = (copy: number) => device.isUnsettled(ledger.offsetOf(copy), slotBytes);
+    ledger.drained(ledger.copiesOf('unsettled').filter((copy) => !open(copy)));
     const unread = ledger.copiesOf('unread');
     // A failed write can stand in the drive's cache alone: what is read back must outlive a power cut.
     if (unread.length > 0) await device.flush({ signal });

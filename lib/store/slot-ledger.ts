@@ -113,12 +113,13 @@ export class SlotLedger {
   /**
    * After a commit, however it ended: what was written is the table from now on, what may still land is unsettled.
    * @param written what was written to a slot, and what it is a copy of.
+   * @param isOpen whether a write of it may still land on a slot.
    * @returns the copies that are unsettled by it.
    */
   record(
     copies: readonly CopyOutcome[],
     written: { readonly piecesOf: (copy: number) => readonly Piece[]; readonly content: Metadata },
-    inFlight: boolean,
+    isOpen: (copy: number) => boolean,
   ): number[] {
     const anyNew = copies.some(({ outcome }) => outcome === 'written');
     for (const slot of this.#slots) {
@@ -133,7 +134,7 @@ export class SlotLedger {
         slot.own = true;
         for (const { offset, bytes } of written.piecesOf(slot.copy)) slot.bytes?.set(bytes, offset);
       } else if (after?.outcome === 'unknown' || after?.disarmed) {
-        slot.role = inFlight ? 'unsettled' : 'unread';
+        slot.role = isOpen(slot.copy) ? 'unsettled' : 'unread';
         slot.content = null;
       } else if (anyNew && ['named', 'twin', 'elected'].includes(slot.role)) {
         slot.role = 'other'; // The new table outranks it.
@@ -148,7 +149,8 @@ export class SlotLedger {
       }
       this.#contested = false;
     }
-    return copies.map(({ copy }) => copy).filter((copy) => inFlight && this.roleOf(copy) === 'unsettled');
+    const doubtful = copies.filter(({ outcome, disarmed }) => outcome === 'unknown' || disarmed);
+    return doubtful.map(({ copy }) => copy).filter((copy) => this.roleOf(copy) === 'unsettled');
   }
 
   /** What was in flight on these copies is not any more: from here on a read is evidence. */

@@ -1,6 +1,6 @@
 // Room: store. What a caller may name: a path, which we open and close, or an open device, which stays the caller's.
-import { argumentError } from '../base/errors.js';
 import type { Device } from '../device/device.js';
+import { guarded } from '../device/guarded-device.js';
 import { type OpenDeviceOptions, openDevice } from '../device/native-device.js';
 
 export interface TargetOptions extends OpenDeviceOptions {
@@ -15,10 +15,7 @@ export async function withTarget<T>(
   use: (device: Device, owned: boolean) => Promise<T>,
 ): Promise<T> {
   const owned = typeof target === 'string';
-  if (!owned && typeof target?.info?.sizeBytes !== 'bigint') {
-    throw argumentError('ERR_INVALID_ARG_TYPE', 'the target must be a path or a device');
-  }
-  const device = owned ? await openDevice(target, options) : target;
+  const device = owned ? await openDevice(target, options) : guarded(target);
   let done = false;
   try {
     const result = await use(device, owned);

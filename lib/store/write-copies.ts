@@ -10,6 +10,9 @@ import {
   type WriteReport,
   type WriteStep,
 } from '../device/device.js';
+import { drainedOf } from '../device/doubts.js';
+import { faultOf, writesProven } from '../device/evidence.js';
+import { slotBytes } from '../format/structure.js';
 import type { Piece } from '../format/update.js';
 import { groupsOf, type PlannedPart, type PlannedWrite, phasesOf } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
@@ -29,9 +32,11 @@ export interface WriteResult {
   /** Of the planned copies, in no order. */
   readonly copies: readonly CopyOutcome[];
   /** What ended the job early: an abort, a closed device, a full queue. A write error alone does not. */
-  readonly stopped: OperationError<unknown> | undefined;
+  readonly stopped: BatchError | undefined;
   /** The last write error, where there was one. */
-  readonly failed: OperationError<unknown> | undefined;
+  readonly failed: BatchError | undefined;
+  /** All of them: what each of them has left in flight ends by itself. */
+  readonly errors: readonly BatchError[];
   /** The final outcomes. Resolves when nothing is in flight. */
   readonly drained: Promise<readonly CopyOutcome[]>;
 }
@@ -48,8 +53,15 @@ export async function writeCopies({
     order.map(({ copy }) => [copy, { copy, outcome: 'untouched', disarmed: false, reason: undefined }]),
   );
   const durable = () => Array.from(outcomes.values()).filter(({ outcome }) => outcome === 'written').length;
+  const tries: Try[] = [];
+  const isOpen = (copy: number) => device.isUnsettled(offsetOf(copy), slotBytes);
+  const result = (stopped?: BatchError): WriteResult => {
+    const errors = tries.map(({ error }) => error);
+    const copies = [...outcomes.values()];
+    const failed = stopped === undefined ? errors.at(-1) : errors.at(-2);
+    return { copies, stopped, failed, errors, drained: finalOf(outcomes, tries) };
+  };
   let left = order;
-  let failed: OperationError<unknown> | undefined;
 
   while (left.length > 0) {
     // The last good copy waits for a durable new one, whatever else has failed. With one slot in all there is no other.
@@ -61,41 +73,62 @@ export async function writeCopies({
       await device.writeOrdered(steps, { signal });
       applyWritten(outcomes, parts);
       break;
-    } catch (error) {
-      if (!(error instanceof OperationError)) throw error;
-      if (!(error instanceof BatchError)) {
-        return { copies: [...outcomes.values()], stopped: error, failed, drained: settled(outcomes) };
-      }
+    } catch (thrown) {
+      const error = batchErrorOf(thrown, steps);
+      tries.push({ parts, error });
       const given = isAbortCode(error.code);
-      apply(outcomes, parts, error.writes, given);
-      if (given) {
-        const drained = new Promise<readonly CopyOutcome[]>((resolve) => {
-          error.whenDrained((writes) => {
-            const final = new Map(outcomes);
-            apply(final, parts, writes);
-            resolve([...final.values()]);
-          });
-        });
-        return { copies: [...outcomes.values()], stopped: error, failed, drained };
-      }
-      failed = error;
+      apply(outcomes, parts, error.writes, (copy) => given || isOpen(copy));
+      if (given) return result(error);
       if (stopAtError) break;
       // Whatever was tried and did not succeed is not tried again.
       const rest = left.filter(({ copy }) => {
-        const { outcome, reason } = outcomes.get(copy) ?? {};
-        return outcome === 'untouched' && reason === undefined;
+        const { outcome, disarmed, reason } = outcomes.get(copy) ?? {};
+        return outcome === 'untouched' && reason === undefined && !(disarmed && isOpen(copy));
       });
-      if (rest.length === left.length) {
-        return { copies: [...outcomes.values()], stopped: error, failed, drained: settled(outcomes) };
-      }
+      if (rest.length === left.length) return result(error);
       left = rest;
     }
   }
-  return { copies: [...outcomes.values()], stopped: undefined, failed, drained: settled(outcomes) };
+  return result();
 }
 
-const settled = (outcomes: Map<number, CopyOutcome>) => Promise.resolve([...outcomes.values()]);
+/** One call to the device that has failed. */
+interface Try {
+  readonly parts: readonly PlannedPart[];
+  readonly error: BatchError;
+}
 
+/** Of what each of them has left in doubt the final outcome; the rest is known. */
+async function finalOf(
+  outcomes: ReadonlyMap<number, CopyOutcome>,
+  tries: readonly Try[],
+): Promise<readonly CopyOutcome[]> {
+  const ended = tries.map(
+    ({ error }) => new Promise<readonly WriteReport[]>((resolve) => error.whenDrained(resolve)),
+  );
+  const known = new Map(outcomes);
+  for (const [at, writes] of (await Promise.all(ended)).entries()) {
+    const { parts, error } = tries[at] as Try;
+    const doubtful = new Map(
+      [...known].filter(([copy]) =>
+        parts.some((part, step) => part.copy === copy && reportOf(error.writes, step).outcome === 'unknown'),
+      ),
+    );
+    apply(doubtful, parts, writes);
+    for (const [copy, outcome] of doubtful) known.set(copy, outcome);
+  }
+  return [...known.values()];
+}
+
+/** A device may reject with an error of the whole: then what that proves is true of each write. */
+function batchErrorOf(thrown: unknown, steps: readonly (readonly WriteStep[])[]): BatchError {
+  if (thrown instanceof BatchError) return thrown;
+  const { code, message, errno } = faultOf(thrown);
+  const writes = writesProven(thrown, steps);
+  const cause = thrown instanceof OperationError ? thrown.cause : thrown;
+  const drained = Promise.resolve(drainedOf(thrown)).then(() => writes);
+  return new BatchError(code, message, { cause, errno, writes, drained });
+}
 /** The steps of the groups, and which part each of them belongs to. */
 function stepsOf(
   groups: readonly (readonly PlannedPart[])[],
@@ -136,7 +169,7 @@ function apply(
   outcomes: Map<number, CopyOutcome>,
   parts: readonly PlannedPart[],
   writes: readonly WriteReport[],
-  mayLand = false,
+  mayLand: (copy: number) => boolean = () => false,
 ): void {
   for (const [copy, before] of outcomes) {
     const of = (kind: PlannedPart['kind']) =>
@@ -150,7 +183,7 @@ function apply(
     const isCut = ({ outcome: of }: { readonly outcome: Outcome }) => of === 'unknown';
     const cut = [...bodies, ...disarms].some(isCut) ? 'short write' : 'torn';
     const failed = outcome === 'unknown' || disarms.some(isCut);
-    const why = failed && !mayLand ? cut : before.reason;
+    const why = failed && !mayLand(copy) ? cut : before.reason;
     outcomes.set(copy, {
       copy,
       outcome,

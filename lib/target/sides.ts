@@ -1,6 +1,7 @@
 // Room: target. The two devices of a target: opened by it from a path, or given to it and its caller's to close.
 import { argumentError } from '../base/errors.js';
 import type { CloseReport, Device } from '../device/device.js';
+import { guarded } from '../device/guarded-device.js';
 import { openDevice } from '../device/native-device.js';
 import type { OpenTargetOptions } from './target-options.js';
 
@@ -23,7 +24,7 @@ export async function openSides(options: SideOptions, signal: AbortSignal): Prom
     throw argumentError('ERR_INVALID_ARG_VALUE', 'main and spare must not be the same');
   }
   const side = async (target: string | Device): Promise<Side> => {
-    if (typeof target !== 'string') return { device: target, owned: false };
+    if (typeof target !== 'string') return { device: guarded(target), owned: false };
     return {
       device: await openDevice(target, { mode: 'write', direct, window, engine, signal }),
       owned: true,

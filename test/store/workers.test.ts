@@ -1,8 +1,10 @@
 // Eight workers with a store each, ended in the middle of their commits: the process lives on, every spare has one table
 // for both elections, and can be written again.
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { examineDevice } from '../../lib/store/examine-device.js';
@@ -41,4 +43,36 @@ it('eight workers are ended with commits under way, and every spare is whole', a
       await store.close();
     }
   }
+});
+
+/** Opens for writing in another thread or process, and says what came of it. */
+const opener = `
+  const say = (word) => (parentPort === null ? console.log(word) : parentPort.postMessage(word));
+  import(library).then(({ MetadataStore }) => MetadataStore.open(path, { mode: 'write' })).then(
+    async (store) => { await store.close(); say('opened'); },
+    (error) => say(error.code));`;
+
+async function openInWorker(path: string): Promise<string> {
+  const source = `const { parentPort, workerData: { library, path } } = require('node:worker_threads');${opener}`;
+  const worker = new Worker(source, { eval: true, workerData: { library, path } });
+  const [said] = await once(worker, 'message');
+  await worker.terminate();
+  return said;
+}
+
+async function openInProcess(path: string): Promise<string> {
+  const source = `const parentPort = null; const [library, path] = process.argv.slice(1);${opener}`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', source, library, path]);
+  return stdout.trim();
+}
+
+it.each([
+  ['thread', openInWorker],
+  ['process', openInProcess],
+] as const)('the kernel decides between a store and one of another %s', async (_, open) => {
+  const path = zeroFile(join(folder, `shared-with-a-${_}`), 4 * 1024 * 1024);
+  const store = await MetadataStore.create(path, { mainSectors: 10_000n });
+  expect(await open(path)).toBe('ERR_DEVICE_BUSY');
+  await store.close();
+  expect(await open(path)).toBe('opened');
 });
