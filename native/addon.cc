@@ -270,6 +270,18 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   return environment->TakeEvents(env);
 }
 
+// size(device): what a block device holds now, a bigint; undefined where that cannot be told, as of one that
+// is closed.
+Napi::Value Size(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::shared_ptr<Device> device = DeviceOf(info, 0);
+  if (device == nullptr) return env.Undefined();
+  Environment* environment = env.GetInstanceData<AddonData>()->environment;
+  uint64_t bytes = 0;
+  if (!SizeNow((*environment->CloserOf(device->id))->descriptor(), &bytes)) return env.Undefined();
+  return Napi::BigInt::New(env, bytes);
+}
+
 // allocate(id, device, bytes): undefined; the event's payload is an errno, or 0
 Napi::Value Allocate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -347,6 +359,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("start", Napi::Value(env, StartFunction(env, data)));
   Export<Abort>(exports, "abort");
   Export<Allocate>(exports, "allocate");
+  Export<Size>(exports, "size");
   Export<Hold>(exports, "hold");
   Export<Close>(exports, "close");
   Export<Usage>(exports, "usage");

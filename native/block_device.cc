@@ -281,6 +281,8 @@ OpenedDevice OpenBlockDevice(const OpenOptions& options) {
   return device;
 }
 
+bool SizeNow(int fd, uint64_t* bytes) { return sys::ioctl(fd, BLKGETSIZE64, bytes) == 0; }
+
 // A full file system must show here, not in the middle of a commit; and writes into holes cost four times the
 // CPU.
 int FillHoles(int fd, uint64_t bytes) {

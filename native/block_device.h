@@ -34,6 +34,11 @@ struct OpenedDevice {
 
 OpenedDevice OpenBlockDevice(const OpenOptions& options);
 
+// What a block device holds now: 0 once it is gone. False where that cannot be told. It does not block,
+// whatever the device does: the kernel hands out a number that it keeps (BLKGETSIZE64, bdev_nr_bytes()),
+// under no lock, and asks no driver. Not for a file, where ioctl(2) is the file system's to answer.
+bool SizeNow(int fd, uint64_t* bytes);
+
 // Fills the holes in the first `bytes` of a regular file, without changing its size. 0, or an errno.
 int FillHoles(int fd, uint64_t bytes);
 

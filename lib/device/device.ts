@@ -100,6 +100,9 @@ export function overallOutcome(writes: readonly { readonly outcome: Outcome }[])
  * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED, ERR_DEVICE_READ_ONLY, ERR_IO, ERR_SHORT_TRANSFER, ERR_NO_SPACE,
  * ERR_DEVICE_VANISHED, ERR_RANGE_UNSETTLED, ERR_QUEUE_FULL and ERR_OUT_OF_MEMORY, all with `outcome` and `drained`; ERR_INVALID_ARG_TYPE,
  * ERR_OUT_OF_RANGE and ERR_UNALIGNED for wrong arguments.
+ *
+ * ERR_DEVICE_VANISHED is also what fails on a block device that has become too small for it since it was opened: to the
+ * kernel a disk that was pulled has the size 0, and it answers ENOSPC, EIO or nothing. `errno` is what it has answered.
  */
 export interface Device extends AsyncDisposable {
   readonly info: DeviceInfo;

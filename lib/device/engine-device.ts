@@ -36,6 +36,7 @@ export abstract class EngineDevice implements Device {
       this.#pending.remove(pending);
       this.#unsettled.delete(pending);
     },
+    sizeNow: () => this.sizeNow(),
     holdLoop: () => this.holdLoop(),
   };
   #closing: Promise<CloseReport> | undefined;
@@ -46,6 +47,10 @@ export abstract class EngineDevice implements Device {
   protected abstract issue(spec: RequestSpec, listener: RequestListener): Issued;
   /** Closes the descriptor; resolves when the kernel has done it. Nothing of ours is queued any more. */
   protected abstract release(): Promise<void>;
+  /** As `Owner.sizeNow`. */
+  protected sizeNow(): bigint | undefined {
+    return undefined;
+  }
   /** Keeps the loop alive until the returned function is called. */
   protected abstract holdLoop(): () => void;
 

@@ -174,6 +174,10 @@ class NativeDevice extends EngineDevice {
     if (error !== 0) throw allocateError(this.info.path, error);
   }
 
+  protected override sizeNow(): bigint | undefined {
+    return this.info.kind === 'block' ? this.#native.addon.size(this.#device) : undefined;
+  }
+
   protected override holdLoop(): () => void {
     this.#native.addon.hold(true);
     return () => this.#native.addon.hold(false);

@@ -67,6 +67,8 @@ interface Addon {
   abort(id: number): Events | undefined;
   hold(on: boolean): void;
   allocate(id: number, device: number, bytes: number): Events | undefined;
+  /** What a block device holds now; undefined where that cannot be told. Never blocks. Not for a file. */
+  size(device: number): bigint | undefined;
   close(id: number, device: number): Events | undefined | false;
   usage(): NativeUsage;
 }

@@ -58,6 +58,8 @@ export interface Owner {
   /** It was settled with a write in flight. */
   unsettled(pending: Pending): unknown;
   drained(pending: Pending): unknown;
+  /** What a block device holds now; undefined of anything else, and where that cannot be told. Must not block. */
+  sizeNow(): bigint | undefined;
   /** Keeps the loop alive while somebody waits for a settled request to drain; returns what ends that. */
   holdLoop(): () => void;
 }
@@ -177,6 +179,16 @@ export class Pending implements RequestListener, Links<Pending> {
 
   #deviceError(step: Step | undefined, error: number) {
     const what = step === undefined ? 'an operation' : describe(step);
+    if (step !== undefined && error !== unsettledError) {
+      // The kernel gives a disk that was pulled the size 0, and from then on answers as at the end of a device: ENOSPC, or
+      // nothing read. The range was checked at the call.
+      const now = this.#owner.sizeNow();
+      if (now !== undefined && !reaches(now, step)) {
+        const answer = errnoName(error) ?? 'nothing or only a part was transferred';
+        const message = `the device is gone: ${what} failed (${answer}), and its size is ${now} bytes now`;
+        return { code: 'ERR_DEVICE_VANISHED' as const, message, cause: undefined };
+      }
+    }
     if (error === 0) {
       return {
         code: 'ERR_SHORT_TRANSFER' as const,
@@ -190,6 +202,10 @@ export class Pending implements RequestListener, Links<Pending> {
     return { code, message: `${what} failed: ${reason}`, cause: undefined };
   }
 }
+
+/** Whether a device of this size holds what the step is about; of a flush, whether it holds anything. */
+const reaches = (size: bigint, { offset, bytes }: Step): boolean =>
+  size > 0n && offset + BigInt(bytes.length) <= size;
 
 function describe({ kind, offset, bytes }: Step): string {
   return kind === 'flush' ? 'a flush' : `a ${kind} of ${bytes.length} bytes at ${offset}`;

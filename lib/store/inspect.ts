@@ -85,7 +85,7 @@ export async function readSeal(device: Device, limits: CancelOptions): Promise<S
   }
 }
 
-/** What a slot holds. A read error is the slot's damage; an abort or a closed device ends the whole. */
+/** What a slot holds. A read error is the slot's damage; an abort, or a device that is closed or gone, ends the whole. */
 export async function readSlot(device: Device, offset: ByteOffset, limits: CancelOptions): Promise<SlotRead> {
   if (!fits(offset, device.info.sizeBytes)) return { kind: 'absent' };
   try {
@@ -95,7 +95,6 @@ export async function readSlot(device: Device, offset: ByteOffset, limits: Cance
     switch (error.code) {
       case 'ERR_IO':
       case 'ERR_SHORT_TRANSFER':
-      case 'ERR_DEVICE_VANISHED':
         // A short read has no errno of its own: the file shrank under us.
         return { kind: 'unreadable', errno: error.errno ?? 'ENODATA' };
       default:

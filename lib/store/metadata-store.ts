@@ -232,8 +232,8 @@ export class MetadataStore implements AsyncDisposable {
    * commit's turn comes: callers that come while one is under way share the next one, and an abort of one of them leaves
    * it to the others; it then reports as `unknown` every copy that may be written, and `drained` how that commit ended.
    *
-   * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED or ERR_COMMIT_PARTIAL, which says copy by copy
-   * what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_IO, ERR_ANOTHER_WRITER,
+   * Rejections: CommitError with ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED, ERR_DEVICE_VANISHED or ERR_COMMIT_PARTIAL, which says
+   * copy by copy what is known and what a reader finds; ERR_SINGLE_COPY, ERR_RANGE_UNSETTLED, ERR_IO, ERR_ANOTHER_WRITER,
    * ERR_DATA_IN_METADATA, ERR_SEQUENCE_EXHAUSTED, ERR_STORE_READ_ONLY and ERR_STORE_CLOSED, with nothing written. Only an
    * abort that comes before the call leaves no CommitError but an AbortError.
    */
@@ -248,7 +248,7 @@ export class MetadataStore implements AsyncDisposable {
    * commit: it waits for its turn, and a commit that is called meanwhile waits for it. An abort changes nothing of what the
    * store knows. (Format section 6 rules 6 to 9.)
    *
-   * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_STORE_CLOSED, ERR_DEVICE_CLOSED. What is wrong with a copy, a failed read
+   * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_STORE_CLOSED, ERR_DEVICE_CLOSED, ERR_DEVICE_VANISHED. What is wrong with a copy, a failed read
    * included, is in the report.
    */
   scrub(options: CancelOptions = {}): Cancellable<ScrubReport> {

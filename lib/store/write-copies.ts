@@ -31,7 +31,7 @@ export interface WriteJob {
 export interface WriteResult {
   /** Of the planned copies, in no order. */
   readonly copies: readonly CopyOutcome[];
-  /** What ended the job early: an abort, a closed device, a full queue. A write error alone does not. */
+  /** What ended the job early: an abort, a closed device, one that is gone, a full queue. A write error alone does not. */
   readonly stopped: BatchError | undefined;
   /** The last write error, where there was one. */
   readonly failed: BatchError | undefined;
@@ -78,7 +78,8 @@ export async function writeCopies({
       tries.push({ parts, error });
       const given = isAbortCode(error.code);
       apply(outcomes, parts, error.writes, (copy) => given || isOpen(copy));
-      if (given) return result(error);
+      // No other copy can be written to a device that is gone.
+      if (given || error.code === 'ERR_DEVICE_VANISHED') return result(error);
       if (stopAtError) break;
       // Whatever was tried and did not succeed is not tried again.
       const rest = left.filter(({ copy }) => {

@@ -229,7 +229,7 @@ export class RemapTarget implements AsyncDisposable {
 
   /**
    * Reads the copies of the table and holds them against what is believed to be there; where a commit would mend one, it is
-   * scheduled. Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_TARGET_SUSPENDED, ERR_TARGET_DESTROYED.
+   * scheduled. Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_TARGET_SUSPENDED, ERR_TARGET_DESTROYED, ERR_DEVICE_VANISHED.
    */
   scrub(options?: CancelOptions): Cancellable<ScrubReport> {
     return this.#operation(undefined, options, async (activity, signal) => {

@@ -1,6 +1,7 @@
 // Room: target. The background work that makes the table durable: a dirty mark, and one worker at a time. Clean only after a
 // commit that succeeded, and only if nothing was changed since it began; after a failure it stays dirty and is tried again,
-// later each time, and after some tries no more by itself: the target is degraded then, and says so.
+// later each time, and after some tries, or where the device is gone, no more by itself: the target is degraded then, and
+// says so.
 import { type AbortRequest, abortRequestOf, neverStarted } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
 
@@ -130,7 +131,9 @@ export class SyncWork {
   async #work(): Promise<void> {
     const { signal } = this.#withdrawn;
     const { attempts, backoffMs } = this.#options;
-    while (this.#durable < this.#changed && this.#failures < attempts) {
+    // What was pulled does not come back by this descriptor.
+    const hopeless = () => this.#failures >= attempts || (this.#failures > 0 && isVanished(this.#lastError));
+    while (this.#durable < this.#changed && !hopeless()) {
       if (this.#failures > 0) {
         const wait = Math.min(maxBackoffMs, backoffMs * 2 ** (this.#failures - 1));
         await this.#runner.pause(wait, signal);
@@ -140,7 +143,7 @@ export class SyncWork {
     }
     // In this order and in one go: who is told may change something at once, and must find the worker gone.
     this.#running = false;
-    if (this.#failures >= attempts) this.#giveUp();
+    if (hopeless()) this.#giveUp();
   }
 
   async #try(signal: AbortSignal): Promise<void> {
@@ -172,3 +175,6 @@ export class SyncWork {
     }
   }
 }
+
+const isVanished = (error: unknown): boolean =>
+  error instanceof DmremapError && error.code === 'ERR_DEVICE_VANISHED';

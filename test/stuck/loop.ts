@@ -1,6 +1,8 @@
 // Loop devices that live as long as their helper: stuck ones over a file of our own file system, and throttled ones over
 // memory. Each is set to detach with its last close, so one that is still open when its helper ends goes a moment later.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { Helper } from './helper.js';
 import { type MountedStuckFs, mountStuckFs, StuckFile, type StuckFileOptions } from './stuck-file.js';
 
@@ -60,6 +62,18 @@ export class StuckLoop extends StuckFile {
       await mounted.helper.stop();
       throw error;
     }
+  }
+
+  /**
+   * As when a disk is pulled: the kernel takes the size away while the device is open. What is in flight stays so, and what is
+   * on the medium stays there. Any other size is a device that has become smaller, or is back.
+   */
+  async pull(sizeBytes = 0): Promise<void> {
+    await this.resize(sizeBytes);
+    const run = promisify(execFile);
+    // The loop device takes what the kernel believes of the file: it has to ask the file system again.
+    await run('stat', ['--cached=never', this.pathOf('disk')]);
+    await run('losetup', ['--set-capacity', this.path]);
   }
 
   /** Releases everything, detaches, unmounts, and resolves when nothing is left. Close what you have opened first. */

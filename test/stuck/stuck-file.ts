@@ -171,6 +171,11 @@ export class StuckFile implements AsyncDisposable {
     return readFileSync(found[4]);
   }
 
+  /** The size that the file has from now on, to whoever asks: at most what it was made with. */
+  protected resize(sizeBytes: number): Promise<void> {
+    return this.#helper.command(`size ${sizeBytes}`);
+  }
+
   /** Lets everything through and what is held go. */
   protected async letGo(): Promise<void> {
     await this.pass();

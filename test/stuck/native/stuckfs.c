@@ -30,7 +30,7 @@ static char made_folder[1024];  // "" if the mount point was there before us.
 
 static void AddFile(const char* name, uint64_t size) {
   if (stuckfs.file_count == kMaxFiles) Die("not more than %d files", kMaxFiles);
-  files[stuckfs.file_count++] = (struct File){.name = name, .size = size};
+  files[stuckfs.file_count++] = (struct File){.name = name, .size = size, .made = size};
 }
 
 static void MakeMedium(struct File* file) {

@@ -23,6 +23,7 @@ struct Rule {
 struct File {
   const char* name;
   uint64_t size;
+  uint64_t made;  // What its size was at first.
   int medium;  // A memfd: what is on the "disk" can be seen through /proc while every operation is held.
   char* bytes;
 };

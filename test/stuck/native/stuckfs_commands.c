@@ -130,6 +130,12 @@ void ObeyCommand(char* line) {
     if (left != 1 || !ParseNumber(rest[0], 0, INT64_MAX, &stuckfs.awaited)) return Say("error wait-held N");
     Say("ok");
     TellAwaited();
+  } else if (strcmp(verb, "size") == 0) {
+    // Of the first file. The medium stays: who pulls a disk does not wipe it.
+    if (left != 1 || !ParseNumber(rest[0], 0, INT64_C(1) << 40, &number)) return Say("error size BYTES");
+    if ((uint64_t)number > stuckfs.files[0].made) return Say("error it was made with less");
+    stuckfs.files[0].size = (uint64_t)number;
+    Say("ok");
   } else if (strcmp(verb, "status") == 0) {
     Status();
   } else {
