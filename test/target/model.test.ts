@@ -7,9 +7,14 @@
 //
 // `npm run model` runs more of them, and `npm run model -- --mutants` shows that faults are noticed: model/mutants.ts.
 import { describe, expect, it } from 'vitest';
+import { DmremapError } from '../../lib/base/errors.js';
+import { firstPlace } from './model/disks.js';
 import { Expected } from './model/expected.js';
 import { type Replay, runHistories } from './model/history.js';
+import { judgeError } from './model/judge.js';
+import * as operations from './model/operations.js';
 import { bytesOf, valueIn } from './model/values.js';
+import { World } from './model/world.js';
 
 //  The same histories each time; `npm run model` takes others.
 const {
@@ -82,6 +87,46 @@ describe('the model', () => {
     expect(() => model.saw(before, 0, 3)).toThrow('is read with write 3');
     model.saw(before, 0, 1);
   });
+});
+
+it('lets a block whose entry is not durable find no other place, under any policy, and no other block', async () => {
+  const world = await World.boot({
+    shape: 'sectors',
+    onReadError: 'remap-zero',
+    onWriteError: 'report',
+    bad: [],
+    copies: 'EIO',
+    end: 'settled',
+    seed: 1,
+  });
+  try {
+    const { disks } = world;
+    disks.lay('main', 'read', { fault: 'error', errno: 'EIO' }, [0, 4], world.next());
+    // Four of the six places, by entries that no copy takes.
+    const reading = operations.read(world, 0, 4);
+    await world.quiet();
+    // It waits for its entries, and lets nobody else at the blocks.
+    reading.aborted = true;
+    reading.cancel?.();
+    await world.quiet();
+    disks.lay('spare', 'write', { fault: 'error', errno: 'EIO' }, [firstPlace, 3 * 8], world.next());
+    // Three of them are bad now: two blocks find another, and the third does not.
+    const write = operations.write(world, 0, 3, { durable: true, unsettled: 'reject' });
+    await world.quiet();
+    // The table becomes durable, and what is left to tell is that block.
+    disks.heal('all', world.next());
+    while (world.running.size > 0) {
+      world.clock.pass(1000);
+      await world.quiet();
+    }
+    const places = world.target?.entries().map(({ spareSector }) => (Number(spareSector) - firstPlace) / 8);
+    expect(places?.sort()).toEqual([2, 3, 4, 5]);
+    const exhausted = new DmremapError('ERR_SPARE_EXHAUSTED');
+    judgeError(world, write, exhausted);
+    expect(() => judgeError(world, { ...write, first: 4, count: 3 }, exhausted)).toThrow('without a reason');
+  } finally {
+    await world.dispose();
+  }
 });
 
 it('a sector says whose it is, and where it belongs', () => {

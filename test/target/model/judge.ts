@@ -19,6 +19,13 @@ const canPlace = (world: World, { kind }: Operation): boolean =>
   (kind === 'write' && world.config.onWriteError === 'remap') ||
   (kind === 'read' && world.config.onReadError === 'remap-zero');
 
+/**
+ * Whether it can have come to giving a block another place, whatever the policy: one whose entry is in the table and not
+ * durable is written to the place that it has, and where that fails to the next (docs/lifecycle.md).
+ */
+const canPlaceAgain = ({ placesOf }: World, { kind, first, count }: Operation): boolean =>
+  kind === 'write' && [...placesOf.keys()].some((block) => block >= first && block < first + count);
+
 const isOpening = ({ kind }: Operation): boolean => kind === 'open' || kind === 'resume';
 
 /** Whether a copy can have been unreadable, whatever the errno: nothing is written after that. */
@@ -55,9 +62,8 @@ const reasons: Readonly<Partial<Record<ErrorCode, Reason>>> = {
     const { spare } = world.disks;
     const lost = spare.failedData + (world.target?.status().inFlight ?? 0);
     const { places, placesOfBlock } = world.shape;
-    return (
-      canPlace(world, operation) && (blocksIn(world) + comingBlocks(world) + lost) * placesOfBlock > places
-    );
+    const placing = canPlace(world, operation) || canPlaceAgain(world, operation);
+    return placing && (blocksIn(world) + comingBlocks(world) + lost) * placesOfBlock > places;
   },
   // Every commit needs the slots, and reads back what became of them before.
   ERR_TARGET_DEGRADED: ({ disks, activeSince, abortedAt }) =>
