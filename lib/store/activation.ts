@@ -1,5 +1,6 @@
 // Room: store, pure part. What the kernel module would do to this spare now, always judged at the driver's places:
-// it looks nowhere else. Where it accepts nothing it OVERWRITES all five slots with an empty table (section 4).
+// it looks nowhere else. Where it accepts nothing it OVERWRITES all five slots with an empty table (section 4), on the disk
+// up to half a minute after the target was created.
 import type { UnixSeconds } from '../base/units.js';
 import { driverVerdict } from '../format/driver.js';
 import { formatVersion, readHeader, slotBytes, structureBytes } from '../format/structure.js';
@@ -62,6 +63,7 @@ function lossReasons(lost: readonly SlotCopy[], now: UnixSeconds): string[] {
   return [
     ...clausesFor(lost.map((copy) => ({ copy: copy.copy, text: wordsFor(copy, now) }))).map(sentence),
     'The module accepts no copy, so it would overwrite every slot with an empty table.',
+    'If the target was created less than half a minute ago, cut the power now, without `dmsetup remove` or a shutdown: the empty table may not be on the disk yet.',
   ];
 }
 

@@ -119,6 +119,7 @@ test('check, of a spare that the module would empty', async () => {
       if activated now:  the module WIPES it: it overwrites what is there with an empty table
                          Each of copies 0 and 1 is dated more than a day after now.
                          The module accepts no copy, so it would overwrite every slot with an empty table.
+                         If the target was created less than half a minute ago, cut the power now, without \`dmsetup remove\` or a shutdown: the empty table may not be on the disk yet.
       error    damaged-copies    Each of copies 2, 3 and 4 is blank.
       error    future-timestamp  Copies 0 and 1 are dated more than a day after now (1750000000): the module rejects them.
       warning  clock-behind      The clock (1750000000) is 10086401 s behind the newest copy (1760086401); a clock more than a day behind makes the module overwrite everything.

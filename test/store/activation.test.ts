@@ -41,6 +41,9 @@ describe('what the module would do', () => {
     expect(activation.verdict).toBe(verdict);
     if (reasons) expect(activation.reasons.join('\n')).toMatch(reasons);
     expect(activation.reasons.length === 0).toBe(verdict === 'keeps');
+    // What it writes over something reaches the disk up to half a minute later: the one rescue is said where it can be needed.
+    const isLoss = verdict === 'wipes' || verdict === 'foreign';
+    expect(activation.reasons.some((reason) => /cut the power now/.test(reason))).toBe(isLoss);
   });
 
   test('without the magic it takes both version and size at their places to be ours', () => {

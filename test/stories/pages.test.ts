@@ -21,6 +21,9 @@ test('has a story for each way to lose a table', () => {
   expect(stories.map(({ name }) => name)).toEqual([
     'first-look',
     'clock',
+    'wipe-cut',
+    'wipe-half',
+    'wipe-done',
     'foreign',
     'all-damaged',
     'torn',
