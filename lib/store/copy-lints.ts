@@ -5,6 +5,7 @@ import { structureBytes } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 import { bySequence, forks, regressions } from './election.js';
 import { type CopyLint, copyLint } from './lint.js';
+import { sameButIndex } from './table.js';
 import { clausesFor, copiesText, damageText, listOf, pick, sentence } from './words.js';
 
 /** What the copies are judged by. */
@@ -56,12 +57,16 @@ function sizeMismatch({ shown, deviceSectors }: CopyLintInput): CopyLint[] {
   return [copyLint('size-mismatch', [shown.copy], message)];
 }
 
-/** A copy that says another number than its slot's, where copies of its sequence disagree (section 6 rule 3). */
+/**
+ * A copy that says another number than its slot's, where copies of its sequence disagree (section 6 rule 3). In a fork each
+ * side was written by somebody else, so each is judged by itself.
+ */
 function misdirectedCopies({ copies }: CopyLintInput): CopyLint[] {
   //  One number in all of them proves nothing: the module carries that of the copy it restored into all five.
   const misdirected = [...bySequence(copies).values()]
-    .filter((group) => new Set(group.map(({ slot }) => slot.header.copyIndex)).size > 1)
-    .flatMap((group) => group.filter(({ copy, slot }) => slot.header.copyIndex !== copy))
+    .flatMap(sidesOf)
+    .filter((side) => new Set(side.map(({ slot }) => slot.header.copyIndex)).size > 1)
+    .flatMap((side) => side.filter(({ copy, slot }) => slot.header.copyIndex !== copy))
     .sort((a, b) => a.copy - b.copy);
   if (misdirected.length === 0) return [];
   const texts = misdirected.map(
@@ -69,6 +74,19 @@ function misdirectedCopies({ copies }: CopyLintInput): CopyLint[] {
       `the slot of copy ${copy} holds a copy that says it is number ${slot.header.copyIndex}`,
   );
   return [copyLint('misdirected-copy', numbersOf(misdirected), sentence(listOf(texts)))];
+}
+
+/** Copies that hold one and the same structure, together. Where there is no fork, that is all of them. */
+function sidesOf(group: readonly ValidSlot[]): ValidSlot[][] {
+  const sides: ValidSlot[][] = [];
+  for (const copy of group) {
+    const side = sides.find(
+      ([first]) => first !== undefined && sameButIndex(first.slot.bytes, copy.slot.bytes),
+    );
+    if (side === undefined) sides.push([copy]);
+    else side.push(copy);
+  }
+  return sides;
 }
 
 function sequenceLints({ copies, now }: CopyLintInput): CopyLint[] {

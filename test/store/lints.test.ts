@@ -253,6 +253,25 @@ describe('lints of copies', () => {
     expect(said(examineSlots(slots))).toEqual(['stale-copies [2,3,4]', 'handover [0]']);
   });
 
+  test("in a fork each side is judged by itself: one may be numbered, and the other the module's", () => {
+    const side = (original: bigint, copyIndex: number) =>
+      drawSlot({ sequence: 2n, copyIndex, remaps: [[original, 3000n]] });
+    const forked = (...slots: Uint8Array[]) =>
+      said(examineSlots(slots)).filter((lint) => lint.startsWith('misdirected'));
+    //  Ours are 0 to 2, and a power cut left the module's in 3 and 4; it carries 0, or the copy that it restored.
+    expect(forked(side(1n, 0), side(1n, 1), side(1n, 2), side(9n, 0), side(9n, 0))).toEqual([]);
+    expect(forked(side(1n, 0), side(1n, 1), side(1n, 2), side(9n, 2), side(9n, 2))).toEqual([]);
+    expect(forked(side(9n, 0), side(9n, 0), side(1n, 2), side(1n, 3), side(1n, 4))).toEqual([]);
+    expect(forked(side(1n, 0), side(1n, 1), side(1n, 2), side(1n, 3), side(9n, 0))).toEqual([]);
+    //  Within one side they still have to agree.
+    expect(forked(side(1n, 0), side(1n, 1), side(1n, 1), side(9n, 0), side(9n, 0))).toEqual([
+      'misdirected-copy [2]',
+    ]);
+    expect(forked(side(9n, 0), side(9n, 0), side(1n, 4), side(1n, 3), side(1n, 4))).toEqual([
+      'misdirected-copy [2]',
+    ]);
+  });
+
   test('another structure size is a warning as long as it is no known layout', () => {
     const slot = drawSlot();
     const other = drawSlot({ header: { structureSize: 84_296 } });
