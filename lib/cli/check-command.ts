@@ -62,13 +62,15 @@ function checkText(report: Report, path: string, { paint, all, width }: Shown): 
   const marked = (activation: string) => paint(activationTone(report.activation.verdict), activation);
   const advice = recommendations(report, path);
   const now = 'if activated now:  ';
+  const refused = report.activation.admission?.accepts === false;
+  const refusal = refused ? ['As the devices are, the module creates no target: see module-refuses.'] : [];
   return [
     ...folded(
       [
         `${escapeText(path)}: ${word}: ${verdictSentence(report, verdict)}${counts && ` [${counts}]`}`,
         ...indented([
           `${now}${activationText(report, marked)}`,
-          ...report.activation.reasons.map((reason) => `${' '.repeat(now.length)}${reason}`),
+          ...[...report.activation.reasons, ...refusal].map((line) => `${' '.repeat(now.length)}${line}`),
           ...lintLines(report.lints, paint, all),
         ]),
       ],

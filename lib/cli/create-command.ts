@@ -1,17 +1,20 @@
 // Room: cli. `dmremap create`: empty metadata on a spare that has none.
 import { statSync } from 'node:fs';
 import { DmremapError } from '../base/errors.js';
-import { type Sector, sectorsIn } from '../base/units.js';
+import { sectorsIn } from '../base/units.js';
 import { refuseExisting } from '../store/admission.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
+import { toAdmissionJson } from '../store/examine-json.js';
+import { blockBytesOf } from '../store/inspect.js';
 import { MetadataStore } from '../store/metadata-store.js';
+import { type Admission, admissionOf } from '../store/module-admission.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, UsageError } from './args.js';
 import { type Backup, backupChoice, carryOut, planOf, type WriteJob } from './backup.js';
 import { type Command, copyIndexOption, jsonOption, print, writeOptions } from './command.js';
 import type { Context } from './context.js';
-import { escapeText, jsonText } from './escape.js';
+import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { choiceOption, timeoutOption, wholeNumber } from './numbers.js';
 import { allowedOther, askedByName, refuseTableOfOthers, tableYesOption } from './other-main.js';
@@ -21,10 +24,17 @@ import { sectorsText } from './text.js';
 
 const name = 'create';
 
+/** What is known of the main device: only a size, where that was given as a number. */
+interface Main {
+  readonly sectors: bigint;
+  readonly blockBytes: number | undefined;
+}
+
 interface Created {
   readonly sequence: bigint;
   readonly mainSectors: bigint;
   readonly spareSectors: bigint;
+  readonly admission: Admission;
   readonly backup: Backup | null;
   readonly report: Report | null;
 }
@@ -38,6 +48,8 @@ export const createCommand: Command = {
     'there before, and says how to undo it. The spare is held exclusively.',
     'Where a table is there that belongs to another main device, or that holds remaps, --force is not enough: the name of',
     'SPARE has to be typed. A terminal is asked for it, and --yes gives it; --timeout does not run meanwhile.',
+    'The kernel module wants a spare of about 2.7 % of main, and logical blocks of one size. Where it would refuse these devices,',
+    'a warning says so; a spare that only user space uses is fine then.',
   ],
   examples: [
     {
@@ -64,7 +76,7 @@ export const createCommand: Command = {
     const saveTo = backupChoice(args, name);
     timeoutOption(args, name);
     const allowOther = allowedOther(args, path, name);
-    const mainSectors = await mainSize(context, args, path);
+    const main = await mainSize(context, args, path);
     return withSpare(context, args, path, name, async (spare) => {
       const { device, limits } = spare;
       const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
@@ -74,7 +86,7 @@ export const createCommand: Command = {
         backup: saveTo,
         operate: async (target, now) => {
           const store = await MetadataStore.create(target, {
-            mainSectors,
+            mainSectors: main.sectors,
             copyIndex,
             now,
             force: args.flags.has('force'),
@@ -93,7 +105,13 @@ export const createCommand: Command = {
       });
       const { result, backup } = await carryOut(context, spare, job, plan);
       const { report, status } = await readBack(context, spare);
-      return status | tell(context, args, spare, { ...result, backup, report });
+      const admission = admissionOf({
+        mainSectors: result.mainSectors,
+        spareSectors: result.spareSectors,
+        mainBlockBytes: main.blockBytes,
+        spareBlockBytes: blockBytesOf(device.info),
+      });
+      return status | tell(context, args, spare, { ...result, admission, backup, report });
     });
   },
 };
@@ -102,6 +120,9 @@ function tell(context: Context, args: Args, { path }: Spare, created: Created): 
   const { sequence, report } = created;
   const copies = copiesOf(created);
   const lacking = copies.filter(({ state }) => state === 'unknown').map(({ copy }) => copy);
+  for (const reason of created.admission.reasons) {
+    context.stderr.write(`dmremap: warning: ${escapeMessage(`${path}: ${reason}`)}\n`);
+  }
   if (args.flags.has('json')) context.stdout.write(jsonText(toCreateJson(created, path)));
   else {
     const holding = copies.filter(({ state }) => state === 'written').map(({ copy }) => copy);
@@ -138,28 +159,31 @@ function toCreateJson(created: Created, path: string) {
     mainSectors: `${mainSectors}`,
     spareSectors: `${spareSectors}`,
     copies: copiesOf(created),
+    admission: toAdmissionJson(created.admission),
     readBack: report && { agree: electsBoth(report, sequence) },
     backup,
   };
 }
 
-async function mainSize(context: Context, args: Args, spare: string): Promise<bigint> {
+async function mainSize(context: Context, args: Args, spare: string): Promise<Main> {
   const text = args.values.get('main');
   if (text === undefined || text === '') {
     throw new UsageError("option '--main' needs a value: SECTORS|PATH", name);
   }
-  if (/^[0-9]+$/.test(text)) return wholeNumber(text, '--main', name, 1n);
+  if (/^[0-9]+$/.test(text)) {
+    return { sectors: wholeNumber(text, '--main', name, 1n), blockBytes: undefined };
+  }
   if (sameFile(text, spare)) throw new UsageError(`main and spare are the same: '${text}'`, name);
-  const sectors = await sizeOf(context, text);
-  if (sectors === 0n) throw new UsageError(`main has not one sector: '${text}'`, name);
-  return sectors;
+  const main = await sizeOf(context, text);
+  if (main.sectors === 0n) throw new UsageError(`main has not one sector: '${text}'`, name);
+  return main;
 }
 
-async function sizeOf({ openDevice, signal }: Context, path: string): Promise<Sector> {
+async function sizeOf({ openDevice, signal }: Context, path: string): Promise<Main> {
   try {
     const device = await openDevice(path, { mode: 'read', direct: 'prefer', signal });
     await device.close();
-    return sectorsIn(device.info.sizeBytes);
+    return { sectors: sectorsIn(device.info.sizeBytes), blockBytes: blockBytesOf(device.info) };
   } catch (error) {
     if (!(error instanceof DmremapError && error.code === 'ERR_DEVICE_NOT_FOUND')) throw error;
     throw new UsageError(

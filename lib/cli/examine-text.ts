@@ -116,11 +116,11 @@ function winners(report: Report): string[] {
 }
 
 function activation(report: Report, { paint }: ExamineTextOptions): string[] {
-  const { verdict, reasons } = report.activation;
+  const { verdict, reasons, admission } = report.activation;
   const word = paint(activationTone(verdict), verdict);
   return [
     `If the kernel module takes this spare now: ${word}`,
-    ...indented([sentence(activationText(report)), ...reasons]),
+    ...indented([sentence(activationText(report)), ...reasons, ...(admission?.reasons ?? [])]),
     '',
   ];
 }

@@ -166,8 +166,8 @@ function notesOn(table: ShownTable, path: string, format: Format, args: Args): s
 }
 
 function notesOnLoad({ report, shown }: ShownTable, path: string, args: Args): string[] {
-  const { verdict } = report.activation;
-  const notes: string[] = [];
+  const { verdict, admission } = report.activation;
+  const notes: string[] = [...(admission?.reasons ?? [])];
   if (!args.values.has('spare') && !isBlockDevice(path)) {
     notes.push(`${path} is no block device, and the module takes no other: --spare names it`);
   }

@@ -7,6 +7,7 @@ import { textOf } from '../format/text.js';
 import { toEntryJson } from './entry-json.js';
 import type { Report, ReportCopy, ReportEntry } from './examine.js';
 import type { Lint } from './lint.js';
+import type { Admission } from './module-admission.js';
 import { hex32 } from './words.js';
 
 /** The name and number of the document. */
@@ -32,13 +33,27 @@ export function toExamineJson(report: Report, path: string) {
       ours: electedJson(elections.ours),
       agree: elections.agree,
     },
-    activation: { verdict: report.activation.verdict, reasons: [...report.activation.reasons] },
+    activation: activationJson(report.activation),
     device: shown === null ? null : deviceJson(shown.slot.header),
     entries: report.entries.map(entryJson),
     ghosts: report.ghosts.map(entryJson),
     lints: report.lints.map(lintJson),
   };
 }
+
+const activationJson = ({ verdict, reasons, admission }: Report['activation']) => ({
+  verdict,
+  reasons: [...reasons],
+  admission: admission && toAdmissionJson(admission),
+});
+
+/** Whether the module would create the target, as it stands in documents. */
+export const toAdmissionJson = (admission: Admission) => ({
+  accepts: admission.accepts,
+  reasons: [...admission.reasons],
+  neededSectors: `${admission.neededSectors}`,
+  assumedOverheadPercent: admission.assumedOverheadPercent,
+});
 
 const electedJson = (elected: Report['elections']['driver']) =>
   elected && { copy: elected.copy, sequence: `${elected.sequence}` };

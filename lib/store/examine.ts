@@ -11,6 +11,7 @@ import { isValid, numbersOf, readCopies, type SlotCopy, type ValidSlot, validCop
 import { type DriverWinner, electDriver, electionsAgree, electOurs, forks, regressions } from './election.js';
 import type { Lint } from './lint.js';
 import { lintsOf } from './lints.js';
+import { type Admission, admissionOf } from './module-admission.js';
 import { quietReading, type Reading } from './steady.js';
 import { effectiveEntries, sameTable } from './table.js';
 import { damageText } from './words.js';
@@ -32,6 +33,8 @@ export interface ExamineInput {
   readonly copy?: number | undefined;
   /** Size of the spare at hand, for the lint size-mismatch; leave it out for an image of the metadata region. */
   readonly deviceSectors?: Sector | undefined;
+  /** Bytes of its logical block; leave it out for a file: what that is an image of is not at hand. */
+  readonly blockBytes?: number | undefined;
 }
 
 /** A slot with what it holds and what the module makes of it. */
@@ -84,8 +87,8 @@ export interface Report extends Findings, Reading {
   readonly geometry: GeometryName;
   /** The five of the geometry that is not reported: what a create would leave behind or collide with. */
   readonly otherCopies: readonly SlotCopy[];
-  /** Always about the driver's places. */
-  readonly activation: Activation;
+  /** Always about the driver's places; whether the module would create the target at all, by the sizes of our elected copy. */
+  readonly activation: Activation & { readonly admission: Admission | null };
   readonly entries: readonly ReportEntry[];
   readonly ghosts: readonly ReportEntry[];
   readonly lints: readonly Lint[];
@@ -104,26 +107,37 @@ export function examine(input: ExamineInput): Report {
   const [copies, otherCopies] = geometry === 'driver' ? [atDriver, atDocumented] : [atDocumented, atDriver];
   const findings = judgeCopies(copies, now, input.copy);
   const { shown } = findings;
-  const { deviceSectors } = input;
+  const { deviceSectors, blockBytes } = input;
+  const ours = electOurs(copies);
+  const admission = ours && admissionBy(ours, deviceSectors, blockBytes);
   return {
     ...findings,
     ...quietReading,
     sizeBytes,
     geometry,
     otherCopies,
-    activation: activationOf(atDriver, now),
+    activation: { ...activationOf(atDriver, now), admission },
     entries: entriesOf(shown),
     ghosts: ghostsOf(shown),
     lints: lintsOf({
       copies,
-      ours: electOurs(copies),
+      ours,
       shown,
       now,
       deviceSectors,
+      admission,
       geometry: geometries[geometry],
     }),
   };
 }
+
+/** By the header alone, where there is only an image of the region: its size says nothing about the spare. */
+const admissionBy = ({ slot: { header } }: ValidSlot, spare?: Sector, blockBytes?: number): Admission =>
+  admissionOf({
+    mainSectors: header.mainDeviceSectors,
+    spareSectors: spare ?? header.spareDeviceSectors,
+    spareBlockBytes: blockBytes,
+  });
 
 /** What the elections say of slots that are decoded already. @throws as `examine` does. */
 export function judgeCopies(copies: readonly SlotCopy[], now: UnixSeconds, copy?: number): Findings {

@@ -2,7 +2,7 @@
 import type { CancelOptions } from '../base/cancellable.js';
 import { OperationError } from '../base/errors.js';
 import { type ByteOffset, sectorsIn, type UnixSeconds } from '../base/units.js';
-import { type Device, maxTransferBytes } from '../device/device.js';
+import { type Device, type DeviceInfo, maxTransferBytes } from '../device/device.js';
 import type { SlotRead } from '../format/damage.js';
 import { fits, type GeometryName, geometries, metadataRegionBytes } from '../format/geometry.js';
 import { maxSealedBytes, type Seal, sealBlockBytes, sealOf } from '../format/sealed-image.js';
@@ -49,6 +49,7 @@ export function reportOf(device: Device, read: PlacesRead, options: Omit<Inspect
     geometry,
     copy,
     deviceSectors: seal === null && isWholeSpare(device) ? sectorsIn(sizeBytes) : undefined,
+    blockBytes: blockBytesOf(device.info),
   });
 }
 
@@ -69,6 +70,10 @@ export async function inspectForWriting(device: Device, options: InspectOptions)
 /** A file no larger than the metadata region is an image of it: its size says nothing about the spare. */
 const isWholeSpare = ({ info }: Device): boolean =>
   info.kind === 'block' || info.sizeBytes > BigInt(metadataRegionBytes);
+
+/** Bytes of a logical block of the device itself: a file is an image of another one, whose blocks are not known. */
+export const blockBytesOf = ({ kind, logicalBlockSize }: DeviceInfo): number | undefined =>
+  kind === 'file' ? undefined : logicalBlockSize;
 
 /** The seal of a saved image: what lies behind its region is ours, and no part of the spare. Null for anything else. */
 export async function readSeal(device: Device, limits: CancelOptions): Promise<Seal | null> {

@@ -14,6 +14,7 @@ export const lintSeverities = {
   fork: 'error',
   'damaged-copies': 'error',
   'future-timestamp': 'error',
+  'module-refuses': 'warning',
   'duplicate-original': 'warning',
   'spare-neighbour': 'warning',
   'stale-copies': 'warning',

@@ -320,6 +320,7 @@ export const corpus: readonly Row[] = [
   ['the last sector of the spare',                           spare(sealed(all, at.spare(0), u64(BigInt(spareSectors - 1)))), 'keeps', 0, 'nothing',                             'e8202149'],
   ['a sector behind the spare',                              spare(sealed(all, at.spare(0), u64(BigInt(spareSectors)))),    'keeps', 4, 'nothing',                              'c7de8d58'],
   ['the highest sector, and a blank copy',                   spare(sealed(all, at.spare(0), u64(max)), zero(2)),            'keeps', 4, 'rewrite 2 from 0',                     '7ee77070'],
+  ['a main for which the module wants a larger spare',       spare(sealed(all, at.mainSectors, u64(1_000_000n))),           'keeps', 0, 'nothing',                              '3b5adfa5'],
   ['a main of no sectors',                                   spare(sealed(all, at.mainSectors, u64(0n))),                   'keeps', 4, 'nothing',                              '62b254cc'],
   ['written for a smaller spare',                            spare(sealed(all, at.spareSectors, u64(4096n))),               'keeps', 4, 'nothing',                              '326b5bd1'],
   ['the same, and a torn copy',                              spare(sealed(all, at.spareSectors, u64(4096n)), torn(1, 1)),   'keeps', 4, 'rewrite 1! from 0',                    '326b5bd1'],

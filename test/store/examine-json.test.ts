@@ -57,7 +57,11 @@ test('the document of one remap is that of the specification', () => {
       },
     ],
     elections: { driver: { copy: 0, sequence: '2' }, ours: { copy: 0, sequence: '2' }, agree: true },
-    activation: { verdict: 'keeps', reasons: [] },
+    activation: {
+      verdict: 'keeps',
+      reasons: [],
+      admission: { accepts: true, reasons: [], neededSectors: '452', assumedOverheadPercent: 2 },
+    },
     device: {
       mainSectors: '16384',
       spareSectors: '8192',

@@ -320,6 +320,7 @@ test('every lint has the severity that the specification gives it', () => {
     'clock-behind',
     'duplicate-original',
     'missing-copies',
+    'module-refuses',
     'spare-neighbour',
     'stale-copies',
     'structure-size',

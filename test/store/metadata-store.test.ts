@@ -82,7 +82,7 @@ describe.each(spares)('on $name', ({ make }) => {
       ours: { copy: 0, sequence: 2n },
       agree: true,
     });
-    expect(found.activation).toEqual({ verdict: 'keeps', reasons: [] });
+    expect(found.activation).toMatchObject({ verdict: 'keeps', reasons: [] });
     expect(found.lints.map(({ id }) => id)).toEqual(['handover']);
     await dispose();
   });
