@@ -42,7 +42,7 @@ export const exportCommand: Command = {
     'Opens PATH for reading only, and no other device. Of two entries for one original the one in force is written.',
     '--format dmsetup is the table line of the mapped device: `0 SECTORS dm-remap-v4 MAIN SPARE`, with the size of main',
     'from the table; with --concise in the form of `dmsetup create --concise`. --format messages is a line for a shell for',
-    'each remap, which tells a mapped device that has none of them. --format json and csv are what `remap import` takes,',
+    'each remap, which tells a mapped device that has none of them; it uses them once it is created again. --format json and csv are what `remap import` takes,',
     'as it does messages; CSV as in RFC 4180, with a header line.',
     'What the kernel module would make of it is said on stderr. Exits with 4 where no copy is valid.',
   ],
@@ -152,6 +152,7 @@ function notesOn(table: ShownTable, path: string, format: Format, args: Args): s
     ...(format === 'messages' && entries.length > 0
       ? [
           'test_remap carries sectors alone, no times, counters or flags; the module writes its table at `dmsetup remove`, or 30 s later',
+          'a running target does not use what test_remap adds (it stays PENDING) until the target is created again; then it hides what was written to main meanwhile',
         ]
       : []),
     ...(inside > 0

@@ -231,13 +231,14 @@ function toRelocateJson(
     path,
     refusal: refusal && { code: refusal.code, message: refusal.message },
     source: source && { copy: source.copy, sequence: `${source.slot.header.sequenceNumber}` },
-    inside: inside.map(({ index, entry, copy, part, holds, why, to }) => ({
+    inside: inside.map(({ index, entry, copy, part, holds, pending, why, to }) => ({
       index,
       original: `${entry.originalSector}`,
       spare: `${entry.spareSector}`,
       copy,
       part,
       holds,
+      pending,
       why,
       to: to === null ? null : `${to}`,
     })),

@@ -53,12 +53,12 @@ const entryTable = (inside: readonly InsideEntry[]): string[] =>
     ],
     inside
       .slice(0, shownEntries)
-      .map(({ index, entry, to, holds, why }) => [
+      .map(({ index, entry, to, holds, pending, why }) => [
         `${index}`,
         `${entry.originalSector}`,
         `${entry.spareSector}`,
         to === null ? '-' : `${to}`,
-        holds,
+        pending ? `${holds}, PENDING` : holds,
         why,
       ]),
   );
@@ -70,8 +70,16 @@ function legend(inside: readonly InsideEntry[]): string[] {
     ...(some(({ part }) => part === 'slack')
       ? ['behind a structure: no checksum tells whether the module has written over it']
       : []),
-    ...(some(({ holds }) => holds === 'metadata')
+    ...(some(({ holds, pending }) => holds === 'metadata' && !pending)
       ? ['metadata: the data is lost; `remap remove` gives such a remap up']
+      : []),
+    ...(some(({ holds, pending }) => holds === 'metadata' && pending)
+      ? ['metadata, PENDING: the data may be on main; `remap remove` makes that the place of it again']
+      : []),
+    ...(some(({ pending }) => pending)
+      ? [
+          'PENDING: until it is created again a target of the module reads and writes main instead; then it uses the spare',
+        ]
       : []),
     ...(some((one) => one.holds !== 'data' && stays(one))
       ? ['-: stays where it is; --doubtful moves what is there all the same']

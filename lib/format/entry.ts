@@ -2,7 +2,7 @@
 // 2,048, and every entry that is read gets the same shape. Places and widths are the layout's.
 import type { Sector, UnixNanoseconds } from '../base/units.js';
 import { viewOf } from './layout.js';
-import { entriesOffset, entryBytes, entryLayout, type RemapEntry } from './structure.js';
+import { entriesOffset, entryBytes, entryFlags, entryLayout, type RemapEntry } from './structure.js';
 
 const at = entryLayout.offsets;
 
@@ -17,6 +17,10 @@ export const entryAt = (view: DataView, base: number): RemapEntry => ({
   flags: view.getUint16(base + at.flags, true),
   padding: view.getUint32(base + at.padding, true),
 });
+
+/** Whether a running target of the module leaves the entry unused: it does until it is created again (section 5). */
+export const isPending = ({ flags }: Pick<RemapEntry, 'flags'>): boolean =>
+  (flags & entryFlags.pending) !== 0;
 
 /** An entry with the same fields. Spreading one would give each copy a shape of its own. */
 export const copyOfEntry = (entry: RemapEntry): RemapEntry => ({

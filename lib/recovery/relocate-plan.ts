@@ -14,6 +14,7 @@
 // are not written before that, and where there is no other to begin with, the plan says so and is refused.
 import { DmremapError } from '../base/errors.js';
 import { type Sector, sector } from '../base/units.js';
+import { isPending } from '../format/entry.js';
 import { geometries, touchesMetadata } from '../format/geometry.js';
 import { metadataMagic, type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
 import { overwriteOrder, type PlannedWrite } from '../store/commit-plan.js';
@@ -52,6 +53,8 @@ export interface InsideEntry {
   readonly copy: number;
   readonly part: 'structure' | 'slack';
   readonly holds: 'data' | 'doubtful' | 'metadata';
+  /** A running target of the module does not use it: main may have the newer data (format section 5). */
+  readonly pending: boolean;
   /** A clause about the sector. */
   readonly why: string;
   /** Where its data goes; null where it stays. */
@@ -143,7 +146,16 @@ function entriesInside(report: Findings, entries: readonly RemapEntry[]): Inside
           } as const)
         : undefined;
     const judged = whatIsThere(report, copy, at % sectorsPerSlot, part);
-    return { index, entry, copy, part, to: null, ...(judged.holds === 'data' ? (shared ?? judged) : judged) };
+    const pending = isPending(entry);
+    return {
+      index,
+      entry,
+      copy,
+      part,
+      pending,
+      to: null,
+      ...(judged.holds === 'data' ? (shared ?? judged) : judged),
+    };
   });
 }
 

@@ -15,6 +15,7 @@ export const lintSeverities = {
   'damaged-copies': 'error',
   'future-timestamp': 'error',
   'module-refuses': 'warning',
+  'pending-entries': 'warning',
   'duplicate-original': 'warning',
   'spare-neighbour': 'warning',
   'stale-copies': 'warning',

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { LyingDevice } from '../../lib/device/lying-device.js';
 import { sealImage } from '../../lib/format/sealed-image.js';
 import { decodePreimage } from '../../lib/recovery/preimage.js';
-import { examineImage } from '../support/disk.js';
+import { examineImage, patchSlot } from '../support/disk.js';
 import { dataOf, type Remap, spareWithData } from '../support/inside.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
 import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
@@ -83,6 +83,55 @@ describe('the plan', () => {
       verdict: null,
     });
     expect(stateOf(spare)).toEqual(before);
+  });
+
+  test('of a PENDING entry it does not say that the data is lost: it may be on main', async () => {
+    const image = spareWithData(
+      '7 7 7 7 7',
+      [
+        [5n, 600n],
+        [6n, 700n],
+        [7n, 601n],
+      ],
+      [5n, 7n],
+    );
+    //  Entries 0 and 1, in every copy.
+    for (let copy = 0; copy < 5; copy += 1) {
+      const slot = image.subarray(copy * 131_072, copy * 131_072 + 84_288);
+      const pending = patchSlot(patchSlot(slot, 346, [1, 0]), 386, [1, 0]);
+      image.set(pending, copy * 131_072);
+    }
+    writeFileSync(spare, image);
+    const { status, stdout } = await spawned(folder, ['relocate', spare]);
+    expect(status).toBe(4);
+    expect(shown(stdout)).toMatchInlineSnapshot(`
+      "spare.img: 3 remaps have their data inside the metadata region (copy 0, sequence 7)
+        index  original  spare    to  holds              because
+            0         5    600     -  metadata, PENDING  copy 2 is valid: overwritten by it
+            1         6    700  1280  data, PENDING      behind the structure of copy 2
+            2         7    601     -  metadata           copy 2 is valid: overwritten by it
+        behind a structure: no checksum tells whether the module has written over it
+        metadata: the data is lost; \`remap remove\` gives such a remap up
+        metadata, PENDING: the data may be on main; \`remap remove\` makes that the place of it again
+        PENDING: until it is created again a target of the module reads and writes main instead; then it uses the spare
+        -: stays where it is; --doubtful moves what is there all the same
+        1 sector to move, and a commit as sequence 8: copies 1, 2, 3, 4, 0, in this order
+      plan ID
+      nothing was written: --apply does it
+      "
+    `);
+    const json = documentOf((await spawned(folder, ['relocate', '--json', spare])).stdout);
+    expect(json).toMatchObject({
+      inside: [
+        { original: '5', holds: 'metadata', pending: true, to: null },
+        { original: '6', holds: 'data', pending: true, to: '1280' },
+        { original: '7', holds: 'metadata', pending: false, to: null },
+      ],
+    });
+    //  Its sector goes where the table will say, and it stays what it was: the mapping is the same.
+    expect((await spawned(folder, ['relocate', '--apply', spare])).status & 1).toBe(1);
+    expect(whole()).toEqual(['6']);
+    expect(examineImage(readFileSync(spare)).entries.map(({ flags }) => flags)).toEqual([1, 1, 2]);
   });
 
   test('check names the command before a repair, which would be refused', async () => {

@@ -321,6 +321,7 @@ test('every lint has the severity that the specification gives it', () => {
     'duplicate-original',
     'missing-copies',
     'module-refuses',
+    'pending-entries',
     'spare-neighbour',
     'stale-copies',
     'structure-size',
