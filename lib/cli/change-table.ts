@@ -1,13 +1,17 @@
 // Room: cli. A change of the table, durable in one commit or not made at all: what `remap add` and `remap remove` share.
 import type { UnixSeconds } from '../base/units.js';
 import type { CommitReport } from '../store/commit-report.js';
+import { blockBytesOf } from '../store/inspect.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { RemapTable } from '../store/remap-table.js';
+import { brokenBlocks } from '../store/whole-blocks.js';
+import { listOf, pick } from '../store/words.js';
 import { explainAmbiguity } from './ambiguity.js';
 import type { Args } from './args.js';
 import { type Backup, backupChoice, planAndWrite } from './backup.js';
 import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
+import { ExplainedError } from './failure.js';
 import { copyOption } from './numbers.js';
 import { type ReadBack, readBack } from './read-back.js';
 import type { HeldSpare } from './spare.js';
@@ -15,6 +19,9 @@ import type { HeldSpare } from './spare.js';
 export const changeOptions = {
   copy: { value: 'N', help: 'go on from copy N (0 to 4), where more than one could be the right one' },
   ...dataInMetadataOption,
+  'allow-unaligned': {
+    help: 'where logical blocks have 4096 bytes, leave remaps of parts of one: the kernel module uses no such remap',
+  },
   ...writeOptions,
   ...jsonOption,
 } as const;
@@ -37,13 +44,16 @@ export async function changeTable<T>(
   const { limits } = spare;
   const { command, spacing } = options;
   const copy = copyOption(args, command);
+  const blockSectors = blockSectorsOf(spare);
   const { result, backup } = await planAndWrite(context, spare, {
     command,
     backup: backupChoice(args, command),
     operate: async (device, now) => {
       const opening = MetadataStore.open(device, { mode: 'write', copy, spacing, now, ...limits() });
       await using store = await explainAmbiguity(context, { ...spare, device }, opening);
+      const before = brokenBlocks(store.table, blockSectors);
       const result = change(store.table, now());
+      if (!args.flags.has('allow-unaligned')) refuseBroken(spare, store.table, before, blockSectors);
       const commit = await store.commit({
         allowUnsafe: args.flags.has('allow-single-copy'),
         allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
@@ -53,4 +63,33 @@ export async function changeTable<T>(
     },
   });
   return { ...result, backup, ...(await readBack(context, spare)) };
+}
+
+/** Sectors of a logical block of the spare. */
+export const blockSectorsOf = ({ device }: HeldSpare): bigint =>
+  BigInt((blockBytesOf(device.info) ?? 512) / 512);
+
+/** What was in parts before may stay so. @throws ExplainedError ERR_TABLE_UNALIGNED. */
+function refuseBroken(
+  { path }: HeldSpare,
+  table: RemapTable,
+  before: readonly bigint[],
+  blockSectors: bigint,
+): void {
+  const known = new Set(before);
+  const broken = brokenBlocks(table, blockSectors).filter((original) => !known.has(original));
+  const [one] = broken;
+  if (one === undefined) return;
+  const first = one - (one % blockSectors);
+  const list = listOf([
+    ...broken.slice(0, 8).map(String),
+    ...(broken.length > 8 ? [`${broken.length - 8} more`] : []),
+  ]);
+  const message =
+    `${path}: its logical blocks have ${blockSectors * 512n} bytes, and original ${pick(broken.length, 'sector', 'sectors')} ` +
+    `${list} would be remapped without the rest of the block`;
+  throw new ExplainedError('ERR_TABLE_UNALIGNED', message, [
+    `a block is remapped as a whole, here ${first} to ${first + blockSectors - 1n}, and on the spare they follow each other from a multiple of ${blockSectors} on`,
+    '--allow-unaligned writes all the same: the kernel module uses no such remap',
+  ]);
 }

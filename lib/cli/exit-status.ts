@@ -28,6 +28,7 @@ const statusOfCodes: Partial<Record<ErrorCode, number>> = {
   ERR_IMAGE_INVALID: usage,
   ERR_TABLE_FULL: usage,
   ERR_TABLE_INVALID: usage,
+  ERR_TABLE_UNALIGNED: usage,
   ERR_GHOST_NOT_FOUND: usage,
   ERR_DUMP_INVALID: usage,
   ERR_IMPORT_INVALID: usage,

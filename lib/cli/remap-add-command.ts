@@ -1,9 +1,11 @@
 // Room: cli. `dmremap remap add`: new remaps, all of them in one commit or none.
 import type { RemapEntry } from '../format/structure.js';
+import type { RemapTable } from '../store/remap-table.js';
+import { blockPlaces } from '../store/whole-blocks.js';
 import { copiesText } from '../store/words.js';
 import { type Args, notEmpty, UsageError } from './args.js';
 import { backupChoice } from './backup.js';
-import { type Changed, changeOptions, changeTable } from './change-table.js';
+import { blockSectorsOf, type Changed, changeOptions, changeTable } from './change-table.js';
 import { type Command, print } from './command.js';
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
@@ -25,7 +27,8 @@ export const remapAddCommand: Command = {
   summary: 'add remaps to a spare, all in one commit or none',
   about: [
     'ORIGINAL is a 512-byte sector of the main device, SPARESECTOR one of the spare; without it the lowest free one',
-    'is taken. It does not copy data. What the commit overwrites is saved before, and the way to undo it is told.',
+    'is taken. Where the spare has logical blocks of 4096 bytes only whole blocks are taken, all 8 sectors named; they get a place',
+    'together. It does not copy data. What the commit overwrites is saved before, and the way to undo it is told.',
   ],
   examples: [
     { command: 'dmremap remap add /dev/sdb 1000 2001', says: 'Two bad sectors, to places that are free:' },
@@ -45,15 +48,29 @@ export const remapAddCommand: Command = {
     backupChoice(args, name);
     timeoutOption(args, name);
     return withSpare(context, args, path, name, async (spare) => {
-      const added = await changeTable(context, args, spare, { command: name, spacing }, (remaps, now) =>
-        wanted.map((one) =>
-          remaps.add(one.original, { spare: one.spare, timestampNs: now * 1_000_000_000n }),
-        ),
-      );
+      const added = await changeTable(context, args, spare, { command: name, spacing }, (remaps, now) => {
+        const placeOf = placer(remaps, wanted, spacing === 8 ? blockSectorsOf(spare) : 1n);
+        return wanted.map(({ original, spare: named }) =>
+          remaps.add(original, {
+            spare: named ?? placeOf(original),
+            timestampNs: now * 1_000_000_000n,
+          }),
+        );
+      });
       return tell(context, args, path, added);
     });
   },
 };
+
+/** A place that is not named; undefined where the table chooses it. */
+function placer(remaps: RemapTable, wanted: readonly Wanted[], blockSectors: bigint) {
+  const unnamed = wanted.filter(({ spare }) => spare === undefined);
+  return blockPlaces(
+    remaps,
+    unnamed.map(({ original }) => original),
+    blockSectors,
+  );
+}
 
 function operandsOf({ operands }: Args): { path: string; wanted: readonly Wanted[] } {
   const [path, ...rest] = operands;

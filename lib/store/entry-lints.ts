@@ -5,6 +5,7 @@ import { type Geometry, touchesMetadata } from '../format/geometry.js';
 import type { Header, RemapEntry } from '../format/structure.js';
 import { type EntryLint, entryLint } from './lint.js';
 import { effectiveEntries } from './table.js';
+import { brokenBlocks } from './whole-blocks.js';
 
 interface Place {
   readonly index: number;
@@ -12,8 +13,16 @@ interface Place {
   readonly spareSector: Sector;
 }
 
-/** The lints of one table, judged by the sizes in its own header and the slots of `geometry`. */
-export function entryLints(header: Header, entries: readonly RemapEntry[], geometry: Geometry): EntryLint[] {
+/**
+ * The lints of one table, judged by the sizes in its own header and the slots of `geometry`.
+ * @param blockBytes of the spare at hand; left out where there is none.
+ */
+export function entryLints(
+  header: Header,
+  entries: readonly RemapEntry[],
+  geometry: Geometry,
+  blockBytes?: number,
+): EntryLint[] {
   const effective = effectiveEntries(entries);
   const places = entries.map(({ originalSector, spareSector }, index) => ({
     index,
@@ -22,14 +31,18 @@ export function entryLints(header: Header, entries: readonly RemapEntry[], geome
   }));
   const judged = places.filter(({ index }) => effective[index]);
   // As a rule no two spare sectors are close, and sorting them tells.
-  const bySpare = anyClose(judged) ? groupBySpare(judged) : undefined;
+  const close = anyClose(judged);
+  const bySpare = close ? groupBySpare(judged) : undefined;
+  const begin = close ? beginnings(judged, entries, blockBytes) : [];
+  const beginBySpare = groupBySpare(begin);
+  const begins = new Set(begin);
   return [
     ...(judged.length < places.length ? duplicateOriginals(places, effective) : []),
     ...judged.flatMap((place) => {
       const lints = boundsLints(place, header, geometry);
-      return bySpare === undefined
-        ? lints
-        : [...lints, ...duplicateSpare(place, bySpare), ...spareNeighbour(place, bySpare)];
+      if (bySpare === undefined) return lints;
+      const neighbours = begins.has(place) ? spareNeighbour(place, beginBySpare) : [];
+      return [...lints, ...duplicateSpare(place, bySpare), ...neighbours];
     }),
   ];
 }
@@ -97,6 +110,25 @@ function anyClose(places: readonly Place[]): boolean {
 }
 
 type BySpare = ReadonlyMap<Sector, readonly Place[]>;
+
+const longestRequest = neighbourSectors + 1n;
+
+/**
+ * The places that a request can begin at. On disks with blocks of 4,096 bytes that is the first sector of a block, so a whole group
+ * of eight is one place. Where the disk is not at hand, whole groups speak for such a disk: nothing makes them on another one.
+ */
+function beginnings(
+  judged: readonly Place[],
+  entries: readonly RemapEntry[],
+  blockBytes = Number(longestRequest) * 512,
+): readonly Place[] {
+  const blockSectors = BigInt(blockBytes / 512);
+  if (blockSectors < longestRequest) return judged;
+  const broken = new Set(brokenBlocks(entries, blockSectors));
+  return judged.filter(
+    ({ originalSector }) => originalSector % blockSectors === 0n || broken.has(originalSector),
+  );
+}
 
 function groupBySpare(places: readonly Place[]): BySpare {
   const groups = new Map<Sector, Place[]>();

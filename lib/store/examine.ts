@@ -126,6 +126,7 @@ export function examine(input: ExamineInput): Report {
       now,
       deviceSectors,
       admission,
+      blockBytes,
       geometry: geometries[geometry],
     }),
   };

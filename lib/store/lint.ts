@@ -16,6 +16,7 @@ export const lintSeverities = {
   'future-timestamp': 'error',
   'module-refuses': 'warning',
   'pending-entries': 'warning',
+  'unaligned-entries': 'warning',
   'duplicate-original': 'warning',
   'spare-neighbour': 'warning',
   'stale-copies': 'warning',

@@ -12,7 +12,8 @@ export interface LintInput extends CopyLintInput, ModuleLintInput {
 
 /** Everything that `check` would complain about: the copies first, then the module, then entry by entry of the table shown. */
 export function lintsOf(input: LintInput): Lint[] {
-  const { shown, geometry } = input;
-  const ofEntries = shown === null ? [] : entryLints(shown.slot.header, shown.slot.entries, geometry);
+  const { shown, geometry, blockBytes } = input;
+  const ofEntries =
+    shown === null ? [] : entryLints(shown.slot.header, shown.slot.entries, geometry, blockBytes);
   return [...copyLints(input), ...moduleLints(input), ...ofEntries];
 }

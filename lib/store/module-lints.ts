@@ -1,10 +1,12 @@
 // Room: store, pure part. What the kernel module would make of this spare although its copies are as they should be.
+import type { Sector } from '../base/units.js';
 import { isPending } from '../format/entry.js';
 import type { RemapEntry } from '../format/structure.js';
 import type { ValidSlot } from './copies.js';
 import { type CopyLint, copyLint } from './lint.js';
 import type { Admission } from './module-admission.js';
 import { effectiveEntries } from './table.js';
+import { brokenBlocks } from './whole-blocks.js';
 import { listOf, pick } from './words.js';
 
 /** What the module is judged by. */
@@ -15,11 +17,13 @@ export interface ModuleLintInput {
   readonly shown: ValidSlot | null;
   /** Null where nothing is known. */
   readonly admission: Admission | null;
+  /** Bytes of a logical block of the spare at hand; undefined where there is none, as for a file. */
+  readonly blockBytes?: number | undefined;
 }
 
 /** Warnings: the metadata is no worse for any of them. */
 export function moduleLints(input: ModuleLintInput): CopyLint[] {
-  return [...refusals(input), ...pendingEntries(input)];
+  return [...refusals(input), ...pendingEntries(input), ...unalignedEntries(input)];
 }
 
 function refusals({ ours, admission }: ModuleLintInput): CopyLint[] {
@@ -30,13 +34,28 @@ function refusals({ ours, admission }: ModuleLintInput): CopyLint[] {
 /** As `test_remap` leaves an entry, and as the module has written every one that it has made since its last load (section 5). */
 function pendingEntries({ shown }: ModuleLintInput): CopyLint[] {
   if (shown === null) return [];
-  const pending = inForce(shown).filter(isPending);
+  const pending = inForce(shown)
+    .filter(isPending)
+    .map(({ originalSector }) => originalSector);
   if (pending.length === 0) return [];
   const message =
     `Copy ${shown.copy} has ${pending.length} PENDING ${pick(pending.length, 'entry', 'entries')} ` +
     `(original ${pick(pending.length, 'sector', 'sectors')} ${originalsOf(pending)}): the kernel module uses ` +
     `${pick(pending.length, 'it', 'them')} only after its next load, and that hides what was written to main before.`;
   return [copyLint('pending-entries', [shown.copy], message)];
+}
+
+/** Where blocks are larger than sectors the module uses the first of a block alone, and our own target takes no such table. */
+function unalignedEntries({ shown, blockBytes = 512 }: ModuleLintInput): CopyLint[] {
+  if (shown === null || blockBytes <= 512) return [];
+  const blockSectors = blockBytes / 512;
+  const broken = brokenBlocks(shown.slot.entries, BigInt(blockSectors));
+  if (broken.length === 0) return [];
+  const message =
+    `The device has logical blocks of ${blockBytes} bytes, and ${broken.length} ${pick(broken.length, 'entry', 'entries')} of copy ` +
+    `${shown.copy} (original ${pick(broken.length, 'sector', 'sectors')} ${originalsOf(broken)}) ${pick(broken.length, 'is', 'are')} ` +
+    `no whole group of ${blockSectors}: the kernel module uses no entry whose original is no multiple of ${blockSectors}.`;
+  return [copyLint('unaligned-entries', [shown.copy], message)];
 }
 
 function inForce({ slot: { entries } }: ValidSlot): RemapEntry[] {
@@ -47,8 +66,8 @@ function inForce({ slot: { entries } }: ValidSlot): RemapEntry[] {
 const listed = 3;
 
 /** The first of them, and how many more. */
-function originalsOf(entries: readonly RemapEntry[]): string {
-  const first = entries.slice(0, listed).map(({ originalSector }) => `${originalSector}`);
-  const more = entries.length - first.length;
+function originalsOf(originals: readonly Sector[]): string {
+  const first = originals.slice(0, listed).map(String);
+  const more = originals.length - first.length;
   return listOf(more > 0 ? [...first, `${more} more`] : first);
 }

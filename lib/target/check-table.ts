@@ -5,6 +5,7 @@ import { sectorsIn } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import { type Geometry, touchesMetadata } from '../format/geometry.js';
 import type { RemapTable } from '../store/remap-table.js';
+import { isWholeBlock } from '../store/whole-blocks.js';
 
 export interface TableSurroundings {
   readonly main: Device;
@@ -47,17 +48,9 @@ export function checkTable(
       throw new DmremapError('ERR_SPARE_IN_USE', `${remap}, and sector ${other} has its data there too`);
     }
     places.set(spareSector, originalSector);
-    checkBlock(table, originalSector, BigInt(blockSectors));
-  }
-}
-
-/** The sectors of a block stand together on the spare, in their order. */
-function checkBlock(table: RemapTable, original: bigint, block: bigint): void {
-  const first = original - (original % block);
-  const place = table.lookup(first);
-  for (let at = 0n; at < block; at++) {
-    if (place !== undefined && place % block === 0n && table.lookup(first + at) === place + at) continue;
-    const message = `sector ${original} is remapped without the other sectors of its ${block * 512n}-byte block`;
-    throw new DmremapError('ERR_TABLE_UNALIGNED', message);
+    if (!isWholeBlock((original) => table.lookup(original), originalSector, BigInt(blockSectors))) {
+      const message = `sector ${originalSector} is remapped without the other sectors of its ${blockSectors * 512}-byte block`;
+      throw new DmremapError('ERR_TABLE_UNALIGNED', message);
+    }
   }
 }

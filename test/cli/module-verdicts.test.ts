@@ -1,8 +1,8 @@
 // What the commands say about the kernel module where the metadata itself is well: it refuses the devices, or does not use entries.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LoopDevice, loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
 import { dmremap, documentOf } from './harness.js';
 
 const folder = scratchFolder();
@@ -92,3 +92,72 @@ test.skipIf(reason !== undefined)(
     }
   },
 );
+
+describe.skipIf(reason !== undefined)(`a spare with logical blocks of 4096 bytes ${reason ?? ''}`, () => {
+  const cwd = inFolder();
+  let loop: LoopDevice;
+  const run = (...argv: readonly string[]) => dmremap(cwd, argv);
+  const group = (first: number) => Array.from({ length: 8 }, (_, at) => `${first + at}`);
+  const metadata = () => readFileSync(loop.path).subarray(0, 655_360).toString('latin1');
+  beforeAll(async () => {
+    loop = loopDevice(zeroFile(join(cwd, 'spare.img'), 8 * mib), ['--sector-size', '4096']);
+    expect((await run('create', '--main=131072', loop.path)).status).toBe(0);
+  });
+  afterAll(() => loop.detach());
+
+  async function refused(sectors: string, ...argv: readonly string[]) {
+    const before = metadata();
+    const ran = await run(...argv);
+    expect(ran).toMatchObject({ status: 16, stdout: '' });
+    expect(ran.stderr).toMatch(
+      new RegExp(
+        `^dmremap: .* original sectors? ${sectors} would be remapped without the rest .*ERR_TABLE_UNALIGNED`,
+        'm',
+      ),
+    );
+    expect(ran.stderr).toContain('--allow-unaligned writes all the same');
+    expect(ran.stderr).toContain('nothing was written');
+    expect(metadata() === before).toBe(true);
+  }
+
+  test('takes whole blocks alone, gives them places together, and keeps them whole', async () => {
+    await refused('9001', 'remap', 'add', loop.path, '9001');
+    await refused('9000', 'remap', 'add', loop.path, '9000');
+    await refused('9000', 'remap', 'add', loop.path, '9000:1280', ...group(4000));
+    await refused(
+      '9004, 9005, 9006, 9007, 9008, 9009, 9010 and 9011',
+      'remap',
+      'add',
+      loop.path,
+      ...group(9004),
+    );
+
+    const added = await run('remap', 'add', '--json', loop.path, ...group(9000), ...group(4000).toReversed());
+    expect(added.status).toBe(0);
+    expect(documentOf(added.stdout).added).toEqual([
+      ...group(9000).map((original, at) => ({ original, spare: `${1280 + at}` })),
+      ...group(4000)
+        .map((original, at) => ({ original, spare: `${1296 + at}` }))
+        .toReversed(),
+    ]);
+    const check = documentOf((await run('check', '--json', loop.path)).stdout);
+    expect(check).toMatchObject({ verdict: 'clean', lints: [{ id: 'handover' }] });
+
+    await refused('9000, 9001, 9002, 9004, 9005, 9006 and 9007', 'remap', 'remove', loop.path, '9003');
+    writeFileSync(join(cwd, 'remaps.csv'), 'original,spare\r\n8001,4096\r\n');
+    await refused('8001', 'remap', 'import', loop.path, join(cwd, 'remaps.csv'));
+  });
+
+  test('writes what it is told to, and check warns from then on', async () => {
+    const ran = await run('remap', 'add', '--allow-unaligned', loop.path, '9101');
+    expect(ran.status).toBe(0);
+    const check = await run('check', loop.path);
+    expect(check.status).toBe(0);
+    expect(check.stdout).toMatch(/warning {2}unaligned-entries {2}The device has logical blocks of 4096/);
+    //  What is broken already is in nobody's way.
+    expect((await run('remap', 'add', loop.path, ...group(6000))).status).toBe(0);
+    expect((await run('remap', 'remove', loop.path, '9101')).status).toBe(0);
+    expect((await run('remap', 'remove', loop.path, ...group(6000))).status).toBe(0);
+    expect((await run('check', loop.path)).stdout).not.toContain('unaligned');
+  });
+});

@@ -129,7 +129,7 @@ describe('the plan', () => {
       ],
     });
     //  Its sector goes where the table will say, and it stays what it was: the mapping is the same.
-    expect((await spawned(folder, ['relocate', '--apply', spare])).status & 1).toBe(1);
+    expect([1, 5]).toContain((await spawned(folder, ['relocate', '--apply', spare])).status);
     expect(whole()).toEqual(['6']);
     expect(examineImage(readFileSync(spare)).entries.map(({ flags }) => flags)).toEqual([1, 1, 2]);
   });

@@ -325,6 +325,7 @@ test('every lint has the severity that the specification gives it', () => {
     'spare-neighbour',
     'stale-copies',
     'structure-size',
+    'unaligned-entries',
   ]);
   expect(ids('info')).toEqual(['ghosts', 'handover']);
 });
