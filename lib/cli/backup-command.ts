@@ -1,4 +1,6 @@
 // Room: cli. `dmremap backup`: the metadata of a spare in a file, to keep elsewhere. The spare is only read.
+
+import type { InUse } from '../device/use.js';
 import { type MetadataBackup, makeBackup } from '../recovery/metadata-backup.js';
 import { writeNewFile } from '../recovery/new-file.js';
 import { readRegionSteadily, rehearsalOf } from '../recovery/region.js';
@@ -13,7 +15,7 @@ import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText, shellQuote } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { limitsOf } from './limits.js';
-import { tellReading } from './live.js';
+import { tellReading, tellUse } from './live.js';
 import { timeoutOption } from './numbers.js';
 import { bytesText, counted } from './text.js';
 
@@ -46,6 +48,7 @@ export const backupCommand: Command = {
     try {
       const { region, reading } = await readRegionSteadily(device, limits);
       const status = tellReading(context, path, reading);
+      const inUse = await tellUse(context, path, opened);
       const now = context.now();
       const report = await examineDevice(rehearsalOf(device, region), {
         geometry: 'driver',
@@ -56,7 +59,7 @@ export const backupCommand: Command = {
       const file = absolute(context, given);
       context.progress?.begin('save');
       await writeNewFile(file, bytes);
-      return tell(context, args, path, file, report, backup, reading, status);
+      return tell(context, args, path, file, report, backup, { ...reading, inUse }, status);
     } finally {
       await device.close();
     }
@@ -70,7 +73,7 @@ function tell(
   file: string,
   report: Report,
   backup: MetadataBackup,
-  reading: Reading,
+  reading: Reading & { readonly inUse: InUse },
   status: number,
 ): number {
   const { missing } = backup.region;

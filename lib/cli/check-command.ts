@@ -21,7 +21,7 @@ const name = 'check';
 /** The document dmremap.check/1 (docs/check.schema.json). */
 export function toCheckJson(report: Report, path: string) {
   const verdict = verdictOf(report);
-  const { sizeBytes, geometry, now, changedWhileRead, stillChanging, elections, activation, lints } =
+  const { sizeBytes, geometry, now, changedWhileRead, stillChanging, inUse, elections, activation, lints } =
     toExamineJson(report, path);
   return {
     schema: 'dmremap.check/1',
@@ -31,6 +31,7 @@ export function toCheckJson(report: Report, path: string) {
     now,
     changedWhileRead,
     stillChanging,
+    inUse,
     verdict,
     exitStatus: statusOfVerdict(verdict) | (stillChanging ? exitBits.damageLeft : exitBits.clean),
     summary: verdictSentence(report, verdict),

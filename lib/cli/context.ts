@@ -1,8 +1,9 @@
 // Room: cli. Everything that a command may know of the world around it. Only main.ts makes one from the process; tests
 // make their own, so every command runs in their process too.
 import type { UnixSeconds } from '../base/units.js';
-import type { Device } from '../device/device.js';
+import type { Device, DeviceInfo } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/native-device.js';
+import type { InUse } from '../device/use.js';
 import type { Progress } from './progress.js';
 
 /** Where text goes. Never throws: a reader that went away is main's business. */
@@ -32,6 +33,8 @@ export interface Context {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly openDevice: (path: string, options: OpenDeviceOptions) => Promise<Device>;
+  /** Who uses a device that is only read. Default: what this host tells. */
+  readonly inUse?: ((info: DeviceInfo, signal: AbortSignal) => Promise<InUse>) | undefined;
   /** How long a failed commit waits for its writes in flight, to tell how they ended. */
   readonly drainWaitMs: number;
   /**

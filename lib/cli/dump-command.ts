@@ -29,7 +29,9 @@ export const dumpCommand: Command = {
     const [path = ''] = exactOperands(args, ['PATH'], name);
     return withTable(context, args, path, name, ({ report, shown }) => {
       if (args.flags.has('json'))
-        context.stdout.write(jsonText(toDumpJson(shown, path, report.geometry, report)));
+        context.stdout.write(
+          jsonText({ ...toDumpJson(shown, path, report.geometry, report), inUse: report.inUse }),
+        );
       else print(context, dumpText(shown, path));
       return exitBits.clean;
     });

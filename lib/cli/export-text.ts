@@ -25,13 +25,14 @@ export const exported = ({ report }: ShownTable): ReportEntry[] =>
 /** The document dmremap.export/1 (docs/export.schema.json). */
 export function toExportJson(table: ShownTable, path: string) {
   const { copy, slot } = table.shown;
-  const { geometry, changedWhileRead, stillChanging } = table.report;
+  const { geometry, changedWhileRead, stillChanging, inUse } = table.report;
   return {
     schema: exportSchema,
     path,
     geometry,
     changedWhileRead,
     stillChanging,
+    inUse,
     copy,
     sequence: `${slot.header.sequenceNumber}`,
     mainSectors: `${slot.header.mainDeviceSectors}`,

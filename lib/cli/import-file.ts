@@ -84,6 +84,7 @@ const exportFields = [
   'geometry',
   'changedWhileRead',
   'stillChanging',
+  'inUse',
   'copy',
   'sequence',
   'mainSectors',

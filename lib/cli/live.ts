@@ -1,4 +1,7 @@
 // Room: cli. A spare that somebody writes to while a command reads it: what is said, and the exit status.
+import type { Device } from '../device/device.js';
+import { inUse } from '../device/in-use.js';
+import type { InUse } from '../device/use.js';
 import type { Report } from '../store/examine.js';
 import { type ExamineOptions, examineDevice } from '../store/examine-device.js';
 import type { Reading } from '../store/steady.js';
@@ -17,6 +20,20 @@ export function tellReading({ stderr }: Context, path: string, reading: Reading)
   return stillChanging ? exitBits.damageLeft : exitBits.clean;
 }
 
+/** Who uses the device, said on stderr where somebody does: the table on the disk may not be the one in force. */
+export async function tellUse(
+  { stderr, signal, inUse: ask = inUse }: Context,
+  path: string,
+  device: Device,
+): Promise<InUse> {
+  const use = await ask(device.info, signal);
+  if (use.state === 'held') {
+    const what = `in use: ${use.by}; the table in memory may be ahead of the disk`;
+    stderr.write(`dmremap: note: ${escapeMessage(`${path}: ${what}`)}\n`);
+  }
+  return use;
+}
+
 /** Examines what a path names, opened for reading only. `status` is the bit for a spare that did not come to rest. */
 export async function examineSpare(
   context: Context,
@@ -26,8 +43,12 @@ export async function examineSpare(
   const { signal } = context;
   const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', signal });
   try {
-    const report = await examineDevice(device, { ...options, signal });
-    return { report, status: tellReading(context, path, report) };
+    //  Both at once: the kernel takes its time for some of what is asked.
+    const [report, inUse] = await Promise.all([
+      examineDevice(device, { ...options, signal }),
+      tellUse(context, path, device),
+    ]);
+    return { report: { ...report, inUse }, status: tellReading(context, path, report) };
   } finally {
     //  After an abort nobody waits for the device.
     await device.close(signal.aborted ? { graceMs: 5 } : {});

@@ -53,7 +53,7 @@ export const mapCommand: Command = {
 
 /** The document dmremap.map/1 (docs/map.schema.json). */
 function toMapJson(report: Report, map: SpareMap, path: string) {
-  const { sizeBytes, geometry, now, changedWhileRead, stillChanging, shown } = report;
+  const { sizeBytes, geometry, now, changedWhileRead, stillChanging, inUse, shown } = report;
   const areas = (found: readonly MapArea[]) =>
     found.map(({ first, count, entries }) => ({
       first: `${first}`,
@@ -70,6 +70,7 @@ function toMapJson(report: Report, map: SpareMap, path: string) {
     now: `${now}`,
     changedWhileRead,
     stillChanging,
+    inUse,
     copy: shown?.copy ?? null,
     slots: map.slots.map(({ copy, first, count, state, data }) => ({
       copy,

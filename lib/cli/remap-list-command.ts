@@ -39,13 +39,14 @@ export const remapListCommand: Command = {
 
 /** The document dmremap.remap-list/1 (docs/remap-list.schema.json). */
 function toRemapListJson(report: Report, { copy, slot: { header } }: ValidSlot, path: string) {
-  const { geometry, changedWhileRead, stillChanging, entries } = toExamineJson(report, path);
+  const { geometry, changedWhileRead, stillChanging, inUse, entries } = toExamineJson(report, path);
   return {
     schema: 'dmremap.remap-list/1',
     path,
     geometry,
     changedWhileRead,
     stillChanging,
+    inUse,
     copy,
     sequence: `${header.sequenceNumber}`,
     mainSectors: `${header.mainDeviceSectors}`,

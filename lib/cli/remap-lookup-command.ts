@@ -53,8 +53,8 @@ export const remapLookupCommand: Command = {
     if (args.flags.has('json')) {
       const { copy } = shown;
       const sequence = `${header.sequenceNumber}`;
-      const { geometry, changedWhileRead, stillChanging } = report;
-      const from = { path, geometry, changedWhileRead, stillChanging, copy, sequence };
+      const { geometry, changedWhileRead, stillChanging, inUse } = report;
+      const from = { path, geometry, changedWhileRead, stillChanging, inUse, copy, sequence };
       context.stdout.write(
         jsonText({ schema: 'dmremap.remap-lookup/1', ...from, lookups: found.map(toJson) }),
       );

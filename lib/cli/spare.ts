@@ -11,6 +11,7 @@ import type { Args } from './args.js';
 import type { Context } from './context.js';
 import { ExplainedError, reportFailure } from './failure.js';
 import { type Limits, limitsOf } from './limits.js';
+import { tellUse } from './live.js';
 import { timeoutOption } from './numbers.js';
 import { resolvedPath } from './resolved-path.js';
 
@@ -57,6 +58,7 @@ export async function withSpare(
 export async function openForReading(context: Context, path: string, limits: Limits): Promise<Device> {
   context.progress?.begin('open');
   const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', ...limits() });
+  await tellUse(context, path, device);
   return context.progress?.watch(device) ?? device;
 }
 

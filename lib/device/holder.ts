@@ -1,108 +1,152 @@
 // Why a device is busy, in words. Reads only procfs and sysfs, which answer without asking any device.
-import { constants, readlinkSync } from 'node:fs';
+import { constants, readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { entriesOf, linesOf, numberIn, unescaped } from './procfs.js';
+import { entriesOf, hostRoots, linesOf, numberIn, type Roots, unescaped } from './procfs.js';
 
 /** A sentence part such as "it is mounted on /srv", or undefined where nobody is seen: then it may be a ghost write. */
-export function whoHolds(major: number, minor: number): string | undefined {
-  const use = useOf(`${major}:${minor}`);
+export function whoHolds(major: number, minor: number, roots = hostRoots): string | undefined {
+  const use = useOf(`${major}:${minor}`, roots);
   return use && `it ${use}`;
 }
 
 /** "it is the backing file of /dev/loop0, which is mounted on /srv" */
-export function underLoop(kind: 'file' | 'device', loop: string): string {
-  return `it ${backs(kind, loop)}`;
+export function underLoop(kind: 'file' | 'device', loop: string, roots = hostRoots): string {
+  return `it ${backs(kind, loop, roots)}`;
 }
 
-function backs(kind: 'file' | 'device', loop: string): string {
-  const use = useOf(linesOf(`/sys/block/${basename(loop)}/dev`)[0] ?? '');
+function backs(kind: 'file' | 'device', loop: string, roots: Roots): string {
+  const use = useOf(numberOfLoop(loop, roots), roots);
   return `is the backing ${kind} of ${loop}${use === undefined ? '' : `, which ${use}`}`;
 }
 
+/** MAJOR:MINOR; empty where there is none. */
+export const numberOfLoop = (loop: string, { sys }: Roots): string =>
+  linesOf(`${sys}/block/${basename(loop)}/dev`)[0] ?? '';
+
 /** What a block device is used for, itself, in part or as a part: a predicate. Its number is MAJOR:MINOR. */
-function useOf(number: string): string | undefined {
-  const use = ownUse(number);
+function useOf(number: string, roots: Roots): string | undefined {
+  const use = ownUse(number, roots);
   if (use !== undefined) return use;
-  const folder = folderOf(number);
+  const folder = folderOf(number, roots);
   for (const entry of entriesOf(folder)) {
     if (numberIn(`${folder}/${entry}/partition`) === undefined) continue;
-    const use = ownUse(linesOf(`${folder}/${entry}/dev`)[0]);
+    const use = ownUse(linesOf(`${folder}/${entry}/dev`)[0], roots);
     if (use !== undefined) return `has the partition /dev/${entry}, which ${use}`;
   }
   //  Another partition of the same disk is not in the way.
   if (numberIn(`${folder}/partition`) === undefined) return undefined;
   const disk = linesOf(`${folder}/../dev`)[0];
-  const useOfDisk = ownUse(disk);
-  return useOfDisk && `is a partition of /dev/${nameOf(disk)}, which ${useOfDisk}`;
+  const useOfDisk = ownUse(disk, roots);
+  return useOfDisk && `is a partition of /dev/${nameOf(disk, roots)}, which ${useOfDisk}`;
 }
 
-function ownUse(number = ''): string | undefined {
-  const mounted = linesOf('/proc/self/mountinfo')
+function ownUse(number = '', roots: Roots): string | undefined {
+  const mounted = linesOf(`${roots.proc}/self/mountinfo`)
     .map((line) => line.split(' '))
     .find((fields) => fields[2] === number);
   if (mounted !== undefined) return `is mounted on ${unescaped(mounted[4] ?? '')}`;
-  const holders = entriesOf(`${folderOf(number)}/holders`);
+  const holders = entriesOf(`${folderOf(number, roots)}/holders`);
   if (holders.length > 0) return `is held by ${holders.join(', ')}`;
-  const name = nameOf(number);
+  const name = nameOf(number, roots);
   if (name === undefined) return undefined;
-  if (isSwap(`/dev/${name}`)) return 'is used as swap';
-  const loop = loopOver(`/dev/${name}`);
-  return loop && backs('device', loop);
+  if (isSwap(`/dev/${name}`, roots)) return 'is used as swap';
+  const loop = loopOver(`/dev/${name}`, roots);
+  return loop && backs('device', loop, roots);
 }
 
-const folderOf = (number: string): string => `/sys/dev/block/${number}`;
+/** The numbers of a block device, its partitions, and the disk that it is a partition of: who holds one holds the others too. */
+export function relatedNumbers(number: string, roots: Roots): ReadonlySet<string> {
+  const folder = folderOf(number, roots);
+  const parts = entriesOf(folder).filter((entry) => numberIn(`${folder}/${entry}/partition`) !== undefined);
+  const isPart = numberIn(`${folder}/partition`) !== undefined;
+  const others = [...parts.map((entry) => `${folder}/${entry}/dev`), ...(isPart ? [`${folder}/../dev`] : [])];
+  return new Set([number, ...others.flatMap((file) => linesOf(file)[0] ?? [])]);
+}
+
+const folderOf = (number: string, { sys }: Roots): string => `${sys}/dev/block/${number}`;
 
 /** As the kernel names it under /dev. */
-const nameOf = (number = ''): string | undefined =>
-  /^DEVNAME=(.+)$/m.exec(linesOf(`${folderOf(number)}/uevent`).join('\n'))?.[1];
+const nameOf = (number = '', roots: Roots): string | undefined =>
+  /^DEVNAME=(.+)$/m.exec(linesOf(`${folderOf(number, roots)}/uevent`).join('\n'))?.[1];
 
 /** Whether the kernel swaps to this block device or file. `path` is free of symbolic links. */
-export const isSwap = (path: string): boolean =>
-  linesOf('/proc/swaps')
+export const isSwap = (path: string, { proc } = hostRoots): boolean =>
+  linesOf(`${proc}/swaps`)
     .slice(1)
     .some((line) => unescaped(line.split(/\s/)[0] ?? '') === path);
 
-/** The process whose flock(2) is on the file, as far as this process may see it (proc_locks(5)). */
-export function whoLocks(major: number, minor: number, inode: bigint): string | undefined {
+/**
+ * The process whose flock(2) is on the file, as far as this process may see it (proc_locks(5)).
+ * @param lines of /proc/locks: reading it waits for the kernel, so some do that meanwhile.
+ */
+export function whoLocks(
+  major: number,
+  minor: number,
+  inode: bigint,
+  lines: readonly string[] = linesOf('/proc/locks'),
+  roots = hostRoots,
+): string | undefined {
   const hex = (part: number) => part.toString(16).padStart(2, '0');
   const place = `${hex(major)}:${hex(minor)}:${inode}`;
-  const fields = linesOf('/proc/locks')
-    .map((line) => line.split(/\s+/))
-    .find((one) => one[1] === 'FLOCK' && one[5] === place);
-  return fields && `${processName(fields[4] ?? '')} holds its lock`;
+  const fields = lines.map((line) => line.split(/\s+/)).find((one) => one[1] === 'FLOCK' && one[5] === place);
+  return fields && `${processName(fields[4] ?? '', roots)} holds its lock`;
 }
 
 /** The loop device that the file or block device is the backing of. `path` is free of symbolic links. */
-export function loopOver(path: string): string | undefined {
-  const name = entriesOf('/sys/block').find(
+export function loopOver(path: string, { sys } = hostRoots): string | undefined {
+  const name = entriesOf(`${sys}/block`).find(
     //  The path may have a line feed of its own.
     (entry) =>
-      entry.startsWith('loop') && linesOf(`/sys/block/${entry}/loop/backing_file`).join('\n') === `${path}\n`,
+      entry.startsWith('loop') &&
+      linesOf(`${sys}/block/${entry}/loop/backing_file`).join('\n') === `${path}\n`,
   );
   return name && `/dev/${name}`;
 }
 
 /** A process that has this device node open for writing, as far as this process may look into others. */
-export function whoWrites(path: string): string | undefined {
-  const pid = entriesOf('/proc').find(
-    (entry) => /^\d+$/.test(entry) && entriesOf(`/proc/${entry}/fd`).some((fd) => writes(entry, fd, path)),
-  );
-  return pid && `${processName(pid)} has it open for writing`;
+export const whoWrites = (path: string): string | undefined => lookForWriter(path).by;
+
+/** The same, and whether it could look into every process. */
+export function lookForWriter(
+  path: string,
+  roots = hostRoots,
+): { readonly by: string | undefined; readonly complete: boolean } {
+  const { proc } = roots;
+  const processes = entriesOf(proc).filter((entry) => /^\d+$/.test(entry));
+  let complete = processes.length > 0;
+  for (const pid of processes) {
+    const descriptors = descriptorsOf(`${proc}/${pid}`);
+    if (descriptors === undefined) complete = false;
+    if (descriptors?.some((fd) => writes(`${proc}/${pid}`, fd, path))) {
+      return { by: `${processName(pid, roots)} has it open for writing`, complete };
+    }
+  }
+  return { by: undefined, complete };
 }
 
-function writes(pid: string, fd: string, path: string): boolean {
+/** Undefined where it may not be looked at. A process that is gone has none. */
+function descriptorsOf(folder: string): readonly string[] | undefined {
   try {
-    if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== path) return false;
+    return readdirSync(`${folder}/fd`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'EACCES' || code === 'EPERM' ? undefined : [];
+  }
+}
+
+function writes(folder: string, fd: string, path: string): boolean {
+  try {
+    if (readlinkSync(`${folder}/fd/${fd}`) !== path) return false;
   } catch {
     return false; //  Closed meanwhile.
   }
-  const flags = /^flags:\s*([0-7]+)$/m.exec(linesOf(`/proc/${pid}/fdinfo/${fd}`).join('\n'))?.[1] ?? '0';
+  const flags = /^flags:\s*([0-7]+)$/m.exec(linesOf(`${folder}/fdinfo/${fd}`).join('\n'))?.[1] ?? '0';
   return (Number.parseInt(flags, 8) & accessMode) !== 0;
 }
 
 const accessMode = constants.O_WRONLY | constants.O_RDWR;
 
-const processName = (pid: string): string => {
-  const [name = ''] = linesOf(`/proc/${pid}/comm`);
+const processName = (pid: string, { proc }: Roots): string => {
+  const [name = ''] = linesOf(`${proc}/${pid}/comm`);
   return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
 };

@@ -4,6 +4,7 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import type { CancelOptions } from '../base/cancellable.js';
 import { DmremapError, type ErrorCode, errorCodes } from '../base/errors.js';
 import type { DeviceInfo } from './device.js';
+import { numbersOf } from './device-number.js';
 import type { EngineName } from './engines.js';
 import { isSwap, loopOver, underLoop, whoHolds, whoLocks, whoWrites } from './holder.js';
 import { openDevice } from './native-device.js';
@@ -108,13 +109,6 @@ function deniedWriting(path: string): string | undefined {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code;
   }
-}
-
-/** makedev(3), backwards. */
-function numbersOf(device: bigint): [major: number, minor: number] {
-  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xffff_f000n);
-  const minor = (device & 0xffn) | ((device >> 12n) & 0xffff_ff00n);
-  return [Number(major), Number(minor)];
 }
 
 /** The mount with the longest mount point above the path; the last of them is on top (proc_pid_mountinfo(5)). */

@@ -1,6 +1,14 @@
 // Files of procfs and sysfs, which answer without asking any device. What is not there, or may not be read, is empty.
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** Where they are mounted. Tests have trees of their own. */
+export interface Roots {
+  readonly sys: string;
+  readonly proc: string;
+}
+
+export const hostRoots: Roots = { sys: '/sys', proc: '/proc' };
+
 export function linesOf(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n');

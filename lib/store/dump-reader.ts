@@ -74,6 +74,7 @@ const topFields = [
   'geometry',
   'changedWhileRead',
   'stillChanging',
+  'inUse',
   'copy',
   'header',
   'entries',

@@ -27,6 +27,7 @@ export function toExamineJson(report: Report, path: string) {
     now: `${report.now}`,
     changedWhileRead: report.changedWhileRead,
     stillChanging: report.stillChanging,
+    inUse: { ...report.inUse },
     copies: report.copies.map(copyJson),
     elections: {
       driver: electedJson(elections.driver),

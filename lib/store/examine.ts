@@ -2,6 +2,7 @@
 // nothing and asks no clock: who calls hands in the bytes and the time.
 import { argumentError, DmremapError } from '../base/errors.js';
 import type { Sector, Sequence, UnixSeconds } from '../base/units.js';
+import { type InUse, unknownUse } from '../device/use.js';
 import type { SlotRead } from '../format/damage.js';
 import { type DriverRule, driverVerdict } from '../format/driver.js';
 import { type GeometryName, geometries } from '../format/geometry.js';
@@ -82,6 +83,8 @@ export interface Findings {
 
 /** What is known about a spare. */
 export interface Report extends Findings, Reading {
+  /** Who uses the device; `unknown` unless whoever examines it has asked. */
+  readonly inUse: InUse;
   readonly sizeBytes: bigint;
   /** The geometry that `copies`, `elections`, `lints` and `ambiguities` are about. */
   readonly geometry: GeometryName;
@@ -113,6 +116,7 @@ export function examine(input: ExamineInput): Report {
   return {
     ...findings,
     ...quietReading,
+    inUse: unknownUse,
     sizeBytes,
     geometry,
     otherCopies,

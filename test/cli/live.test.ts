@@ -87,6 +87,64 @@ describe.each(commands.map((words) => [words.join(' '), words] as const))('%s', 
   });
 });
 
+const held = { state: 'held', by: 'the kernel module has it in the mapped device disk' } as const;
+
+test.each(commands.map((words) => [words.join(' '), words] as const))(
+  '%s says that the spare is in use, and may be ahead in memory',
+  async (_, words) => {
+    const argv = [...words, '--json', '/dev/spare'];
+    const more: Readonly<Record<string, string>> = {
+      lookup: '1000',
+      backup: join(mkdtempSync(join(folder, 'to-')), 'file'),
+    };
+    const last = more[words.at(-1) ?? ''];
+    const asked: string[] = [];
+    const ran = await dmremap(folder, [...argv, ...(last === undefined ? [] : [last])], {
+      openDevice: async () => new LiveDevice([]),
+      inUse: async ({ kind }) => {
+        asked.push(kind);
+        return held;
+      },
+    });
+    //  In the way of nothing: it is read all the same.
+    expect(ran).toMatchObject({
+      status: 0,
+      stderr: `dmremap: note: /dev/spare: in use: ${held.by}; the table in memory may be ahead of the disk\n`,
+    });
+    expect(asked).toEqual(['block']);
+    if (words[0] !== 'repair') expect(documentOf(ran.stdout)).toMatchObject({ inUse: held });
+  },
+);
+
+test('a dump that says who used the spare can be restored', async () => {
+  const options = { openDevice: async () => new LiveDevice([]), inUse: async () => held };
+  const { stdout } = await dmremap(folder, ['dump', '--json', '/dev/spare'], options);
+  const [dump, spare] = [join(folder, 'table.json'), join(folder, 'restored.img')];
+  writeFileSync(dump, stdout);
+  const ran = await dmremap(folder, ['restore', '--dump', dump, '--output', spare]);
+  expect(ran.status).toBe(0);
+});
+
+test('of a file the lock, and the loop device over it, say that it is in use', async () => {
+  const path = join(folder, 'locked.img');
+  writeFileSync(path, old);
+  const used = async () => documentOf((await dmremap(folder, ['check', '--json', path])).stdout).inUse;
+  const before = await used();
+  expect(before).not.toMatchObject({ state: 'held' });
+  {
+    await using _ = await openDevice(path, { mode: 'write' });
+    expect(await used()).toEqual({
+      state: 'held',
+      by: expect.stringMatching(new RegExp(`^process ${process.pid} .*holds its lock$`)),
+    });
+  }
+  expect(await used()).toEqual(before);
+  if (whyNoLoop() !== undefined) return;
+  const loop = loopDevice(path);
+  expect(await used()).toEqual({ state: 'held', by: `it is the backing file of ${loop.path}` });
+  loop.detach();
+});
+
 test('data of remapped sectors behind the structures may change as it likes', async () => {
   const slack = Array.from(
     { length: 99 },
@@ -124,8 +182,14 @@ test.skipIf(whyNoLoop())('a block device that is held elsewhere is read', async 
   const loop = loopDevice(path);
   await using _held = await openDevice(loop.path, { mode: 'write' });
   for (const words of [['examine'], ['check'], ['remap', 'list']]) {
-    expect(await dmremap(folder, [...words, '--json', loop.path])).toMatchObject({ status: 0, stderr: '' });
+    const ran = await dmremap(folder, [...words, '--json', loop.path]);
+    expect(ran.status).toBe(0);
+    expect(ran.stderr).toMatch(
+      new RegExp(`^dmremap: note: ${loop.path}: in use: process ${process.pid} .* has it open for writing; `),
+    );
   }
   //  The file beneath it, too: the loop device may write to it.
-  expect(await dmremap(folder, ['check', path])).toMatchObject({ status: 0, stderr: '' });
+  const beneath = await dmremap(folder, ['check', path]);
+  expect(beneath.status).toBe(0);
+  expect(beneath.stderr).toMatch(/in use: it is the backing file of /);
 });
