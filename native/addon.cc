@@ -78,28 +78,21 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       data->listener.handler.IsEmpty()) {
     return Bad(env, "open(id, path, write, preferDirect, engine)");
   }
+  const uint32_t kind = info[4].As<Napi::Number>().Uint32Value();
+  if (kind > static_cast<uint32_t>(EngineKind::kThreads)) return Bad(env, "there is no such engine");
   const char* step = nullptr;
   int error = 0;
   if (data->environment == nullptr) {
     data->environment = Environment::Create(env, data->listener, &step, &error);
   }
-  Engine* engine = nullptr;
-  if (data->environment != nullptr) {
-    const auto kind = static_cast<EngineKind>(info[4].As<Napi::Number>().Uint32Value());
-    engine = data->environment->EngineOf(kind, &step, &error);
-  }
-  if (engine != nullptr) {
-    OpenOptions options;
-    options.path = info[1].As<Napi::String>().Utf8Value();
-    options.write = IsTrue(info[2]);
-    options.prefer_direct = IsTrue(info[3]);
-    const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
-    std::unique_ptr<BlockingJob> job = std::make_unique<OpenJob>(id, engine, std::move(options));
-    step = "thread of the open";
-    error = data->environment->mailbox().TryStart(&job);
-    if (error == 0) return env.Undefined();
-  }
-  return FailureOf(env, step, error);
+  if (data->environment == nullptr) return FailureOf(env, step, error);
+  OpenOptions options;
+  options.path = info[1].As<Napi::String>().Utf8Value();
+  options.write = IsTrue(info[2]);
+  options.prefer_direct = IsTrue(info[3]);
+  auto job = std::make_unique<OpenJob>(info[0].As<Napi::Number>().Uint32Value(), std::move(options));
+  const bool started = data->environment->Open(std::move(job), static_cast<EngineKind>(kind), &step, &error);
+  return started ? env.Undefined() : FailureOf(env, step, error);
 }
 
 // probe(engine): undefined, or {step, error} where such an engine cannot start. Nothing of it is kept.
@@ -256,17 +249,11 @@ Napi::Value Hold(const Napi::CallbackInfo& info) {
 // something is still queued: call again.
 Napi::Value Close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Engine* engine = nullptr;
-  const std::shared_ptr<Device> device = DeviceOf(info, 1, &engine);
+  const std::shared_ptr<Device> device = DeviceOf(info, 1);
   if (device == nullptr || !info[0].IsNumber()) return Bad(env, "close(id, device)");
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
-  std::unique_ptr<CloseJob>* closer = environment->CloserOf(device->id);
-  int own = -1;
-  if (!engine->ReleaseDevice(device->id, &own)) return Napi::Boolean::New(env, false);
-  if (own >= 0) (*closer)->Add(own);
-  (*closer)->id = info[0].As<Napi::Number>().Uint32Value();
-  environment->mailbox().Start(std::move(*closer));
-  environment->Forget(device->id);
+  const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
+  if (!environment->Close(id, device->id)) return Napi::Boolean::New(env, false);
   return environment->TakeEvents(env);
 }
 
@@ -292,7 +279,7 @@ Napi::Value Allocate(const Napi::CallbackInfo& info) {
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   const uint32_t id = info[0].As<Napi::Number>().Uint32Value();
   const auto bytes = static_cast<uint64_t>(info[2].As<Napi::Number>().Int64Value());
-  const int fd = (*environment->CloserOf(device->id))->descriptor();
+  const int fd = environment->DescriptorOf(device->id);
   environment->mailbox().Start(std::make_unique<AllocateJob>(id, fd, bytes));
   return environment->TakeEvents(env);
 }

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "op_table.h"
@@ -33,6 +34,21 @@ struct Completion {
   int32_t res;
 };
 
+// A file that the kernel has by the backend's doing, beside any descriptor. Letting go of it may block, so it
+// is for a thread of its own, where it may outlive the backend.
+class Registration {
+ public:
+  virtual ~Registration() = default;
+  // 0 where nothing holds the file any more by this; else an errno.
+  virtual int Undo() = 0;
+};
+
+// What is left of a file that a backend has let go of: the caller's to undo, then to close.
+struct Remains {
+  std::shared_ptr<Registration> registration;
+  int descriptor = -1;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -46,10 +62,10 @@ class Backend {
 
   // Files go by their place in the backend's own table, never by descriptor: a number that was closed can
   // name somebody else's file by the time a worker runs (measured: 100 of 100 writes). What is in flight
-  // keeps its file, and so its lock, after RemoveFile(). `idle`: nothing is. Where that hands out a
-  // descriptor, it is the caller's to close. Both return 0, or an errno with nothing changed.
+  // keeps its file, and so its lock, after RemoveFile(). `idle`: nothing is.
+  // InstallFile() returns 0, or an errno with nothing changed.
   virtual int InstallFile(uint32_t place, int fd) = 0;
-  virtual int RemoveFile(uint32_t place, bool idle, int* descriptor) = 0;
+  virtual Remains RemoveFile(uint32_t place, bool idle) = 0;
   virtual uint32_t file_places() const = 0;
   // Commands in flight at a time, over all files. Each file may have one beyond it.
   virtual uint32_t max_in_flight() const = 0;

@@ -48,6 +48,13 @@ void Mailbox::Close(void (*closed)(void*), void* context) {
   uv_close(reinterpret_cast<uv_handle_t*>(&async_), OnClosed);
 }
 
+void Mailbox::Hold(bool hold) {
+  if (!hold && holds_ == 0) return;
+  holds_ += hold ? 1 : -1;
+  auto* handle = reinterpret_cast<uv_handle_t*>(&async_);
+  holds_ > 0 ? uv_ref(handle) : uv_unref(handle);
+}
+
 void Mailbox::OnClosed(uv_handle_t* handle) {
   auto* self = static_cast<Mailbox*>(handle->data);
   self->closed_(self->closed_context_);

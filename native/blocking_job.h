@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <uv.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "list.h"
@@ -45,6 +46,8 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   void Start(std::unique_ptr<BlockingJob> job);
   // 0 or an errno, with the job untouched.
   int TryStart(std::unique_ptr<BlockingJob>* job);
+  // Keeps the loop alive until as many have let go of it.
+  void Hold(bool hold);
   // On the loop thread: the next that is done, null where there is none.
   bool has_any() const { return !done_.empty(); }
   std::unique_ptr<BlockingJob> Take() { return std::unique_ptr<BlockingJob>(done_.PopFront()); }
@@ -60,6 +63,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   List<BlockingJob> arrived_;  // Under the mutex. Owned, as the other.
   List<BlockingJob> done_;     // Of the loop thread alone.
   uv_async_t async_{};
+  uint32_t holds_ = 0;
   void (*on_arrived_)(void*) = nullptr;
   void* context_ = nullptr;
   void (*closed_)(void*) = nullptr;

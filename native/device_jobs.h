@@ -24,37 +24,39 @@ class DeviceJob : public BlockingJob {
 
   uint32_t id;  // Whom to tell.
   const JobKind kind;
-  int error = 0;  // Of a close or an allocation.
+  int error = 0;  // Of an allocation. Of a close: why somebody may still find the device held.
 };
 
 // Owns the descriptors of a device from its open on, so that their close needs nothing any more that could be
-// missing. close(2) may block: FUSE and NFS flush, a block device writes its page cache back.
+// missing. close(2) may block: FUSE and NFS flush, a block device writes its page cache back. What it says is
+// no matter: the descriptor is gone.
 class CloseJob : public DeviceJob {
  public:
   CloseJob() : DeviceJob(0, JobKind::kClosed) {}
   void Add(int fd) { descriptors_[count_++] = fd; }
+  void Add(Remains remains) {
+    registration_ = std::move(remains.registration);
+    if (remains.descriptor >= 0) Add(remains.descriptor);
+  }
   int descriptor() const { return descriptors_[0]; }
-  // Goes along with this one.
-  void Append(std::unique_ptr<CloseJob> other) { other_ = std::move(other); }
   void Run() override {
-    for (CloseJob* job = this; job != nullptr; job = job->other_.get()) {
-      while (job->count_ > 0) {
-        if (sys::close(job->descriptors_[--job->count_]) != 0) error = errno;
-      }
-    }
+    if (registration_ != nullptr) error = registration_->Undo();
+    registration_.reset();
+    while (count_ > 0) sys::close(descriptors_[--count_]);
   }
 
+  Engine* engine = nullptr;  // Of this device alone: it goes when the close is told.
+
  private:
+  std::shared_ptr<Registration> registration_;
   std::array<int, 2> descriptors_{-1, -1};  // The device's own, and the backend's.
   size_t count_ = 0;
-  std::unique_ptr<CloseJob> other_;
 };
 
 class OpenJob : public DeviceJob {
  public:
-  OpenJob(uint32_t id, Engine* engine, OpenOptions options)
+  OpenJob(uint32_t id, OpenOptions options)
       : DeviceJob(id, JobKind::kOpened),
-        engine(engine),
         closer(std::make_unique<CloseJob>()),
         options_(std::move(options)) {}
   void Run() override {
@@ -63,7 +65,7 @@ class OpenJob : public DeviceJob {
   }
   void Abandon() override { closer->Run(); }
 
-  Engine* const engine;
+  Engine* engine = nullptr;  // Set before it starts.
   OpenedDevice opened;
   std::unique_ptr<CloseJob> closer;
 

@@ -34,7 +34,7 @@ Engine::~Engine() {
 
 int Engine::Start(const char** step) {
   slab_.Reserve();
-  backend_->UseMemory(slab_.first_segment(), kSegmentBytes);
+  backend_->UseMemory(slab_.first_segment(), kRegisteredBytes);
   if (const int error = backend_->Open(step); error != 0) return error;
   const uint32_t places = backend_->file_places();
   for (uint32_t place = places; place > 0; place--) free_places_.push_back(place - 1);
@@ -91,7 +91,7 @@ int Engine::AddDevice(uint32_t id, int fd, bool async) {
   return 0;
 }
 
-bool Engine::ReleaseDevice(uint32_t id, int* descriptor) {
+bool Engine::ReleaseDevice(uint32_t id, Remains* remains) {
   const auto found = devices_.find(id);
   DMR_CHECK(found != devices_.end());
   Device* device = found->second.get();
@@ -99,7 +99,7 @@ bool Engine::ReleaseDevice(uint32_t id, int* descriptor) {
   if (!device->queue.empty() || !backend_->Submit()) return false;
   // What has its file already keeps it; what has not gets EBADF, never another's.
   const bool idle = device->in_kernel.empty();
-  if (backend_->RemoveFile(device->place, idle, descriptor) != 0) return false;
+  *remains = backend_->RemoveFile(device->place, idle);
   device->released = true;
   if (idle) free_places_.push_back(device->place);
   devices_.erase(found);  // Requests in flight keep the device itself.
@@ -207,12 +207,6 @@ void Engine::Abort(uint32_t id) {
   if (released) return Run();
   HandOver();
   uv_prepare_start(&prepare_, OnPrepare);
-}
-
-void Engine::Hold(bool hold) {
-  if (!hold && holds_ == 0) return;
-  holds_ += hold ? 1 : -1;
-  UpdateReference();
 }
 
 // The next group, or the settlement, once every step of this one has an answer.

@@ -1,7 +1,7 @@
-// One engine of an environment: one backend (a ring, say), created at the first open that asks for it, polled
-// by the environment's loop. Runs on the loop thread only. It knows offsets, tickets and errnos; it knows no
-// copies, checksums or promises. Every request settles exactly once, and is told `drained` once more if it
-// was told with writes in the kernel.
+// One engine: one backend, polled by the environment's loop. A ring's has one device, and goes with it; the
+// others have all devices of an environment that ask for them. Runs on the loop thread only. It knows
+// offsets, tickets and errnos; it knows no copies, checksums or promises. Every request settles exactly once,
+// and is told `drained` once more if it was told with writes in the kernel.
 //
 // Memory is had by Start(), AddDevice() and Submit(), which throw std::bad_alloc with nothing changed.
 // Everything else takes none: what has begun cannot be refused any more.
@@ -65,10 +65,9 @@ class Engine {
     const auto found = devices_.find(id);
     return found == devices_.end() ? nullptr : found->second;
   }
-  // False while an operation is queued or prepared, or the backend cannot let go of its file: come back. Its
-  // place in the backend's table is free again when nothing in the kernel names it. Where the backend had a
-  // descriptor of its own, that is the caller's to close.
-  bool ReleaseDevice(uint32_t id, int* descriptor);
+  // False while an operation is queued or prepared: come back. Its place in the backend's table is free again
+  // when nothing in the kernel names it.
+  bool ReleaseDevice(uint32_t id, Remains* remains);
 
   // False when the slab or the table is full; nothing was started then, nor where it throws. `group_ends`
   // rise up to `count`. What it starts is with the kernel at the latest when the loop would wait.
@@ -79,9 +78,11 @@ class Engine {
     if (gathered_ > 0 || !dirty_.empty()) Run();
   }
   void Abort(uint32_t id);
-  // Somebody waits for a request that has settled to drain: keeps the loop alive until they stop.
-  void Hold(bool hold);
 
+  // Nothing is in the kernel, and everything is told.
+  bool idle() const { return in_flight_ == 0 && active_ == 0 && untold_.empty(); }
+  bool stopping() const { return stopping_; }
+  bool stopped() const { return stopping_ && open_handles_ == 0; }
   bool has_untold() const { return !untold_.empty(); }
   // Calls `tell(request, event)` for what has settled or drained since, at most so many, with what is known
   // by now. Returns how many are left to `most`.
@@ -138,8 +139,8 @@ class Engine {
   uint32_t gathered_ = 0;                // Requests that are queued and wait for company.
   std::vector<Completion> completions_;  // Has room for all that there can be.
   uint32_t in_flight_ = 0;
-  uint32_t active_ = 0;  // Requests that are not settled: they keep the loop alive,
-  uint32_t holds_ = 0;   // and so do these. A write that was given up and that nobody waits for does not.
+  // Requests that are not settled: they keep the loop alive. A write that was given up does not.
+  uint32_t active_ = 0;
   std::vector<uint32_t> free_places_;  // Has room for all of them.
   bool started_ = false;
   bool stopping_ = false;

@@ -175,7 +175,7 @@ void Engine::ReleaseBlock(Op* op) {
 
 void Engine::UpdateReference() {
   auto* handle = reinterpret_cast<uv_handle_t*>(&poll_);
-  active_ > 0 || holds_ > 0 ? uv_ref(handle) : uv_unref(handle);
+  active_ > 0 ? uv_ref(handle) : uv_unref(handle);
 }
 
 }  // namespace dmremap

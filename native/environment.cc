@@ -1,5 +1,7 @@
 #include "environment.h"
 
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -58,36 +60,67 @@ Environment* Environment::Create(Napi::Env env, const Listener& listener, const 
   return nullptr;
 }
 
-Engine* Environment::EngineOf(EngineKind kind, const char** step, int* error) {
-  for (size_t at = 0; at < kinds_.size(); at++) {
-    if (kinds_[at] == kind) return engines_[at].get();
-  }
-  // Once it has started it must be kept.
-  kinds_.reserve(kinds_.size() + 1);
-  engines_.reserve(engines_.size() + 1);
+bool Environment::Open(std::unique_ptr<OpenJob> open, EngineKind kind, const char** step, int* error) {
+  Engine* engine = EngineFor(kind, step, error);
+  if (engine == nullptr) return false;
+  open->engine = engine;
+  *step = "thread of the open";
+  std::unique_ptr<BlockingJob> job = std::move(open);
+  *error = mailbox_->TryStart(&job);
+  if (*error != 0) StopIfOfOneDevice(engine);
+  return *error == 0;
+}
+
+// Of its kind; a ring is started for each device, since all of it must go with the device.
+Engine* Environment::EngineFor(EngineKind kind, const char** step, int* error) {
+  const bool shared = kind != EngineKind::kIoUring;
+  Engine*& known = shared_[static_cast<uint32_t>(kind)];
+  if (shared && known != nullptr) return known;
+  engines_.reserve(engines_.size() + 1);  // Once it has started it must be kept.
   auto engine = std::make_unique<Engine>(loop_, MakeBackend(kind), OnNotify, this);
   *error = engine->Start(step);
   if (*error != 0) return nullptr;
-  kinds_.push_back(kind);
   engines_.push_back(std::move(engine));
+  if (shared) known = engines_.back().get();
   return engines_.back().get();
 }
 
-Engine* Environment::FindDevice(uint32_t id, std::shared_ptr<Device>* device) {
-  for (const auto& engine : engines_) {
-    *device = engine->FindDevice(id);
-    if (*device != nullptr) return engine.get();
+bool Environment::IsOfOneDevice(const Engine* engine) const {
+  return std::find(shared_.begin(), shared_.end(), engine) == shared_.end();
+}
+
+void Environment::StopIfOfOneDevice(Engine* engine) {
+  if (IsOfOneDevice(engine) && !engine->stopping()) engine->Stop(OnEngineStopped, this);
+}
+
+bool Environment::Close(uint32_t id, uint32_t device) {
+  OpenDevice& open = devices_.at(device);
+  if (!open.engine->ReleaseDevice(device, &open.remains)) return false;
+  open.device.reset();
+  open.closer->id = id;
+  if (IsOfOneDevice(open.engine) && !open.engine->idle()) {
+    draining_++;
+    return true;
   }
-  return nullptr;
+  StartClose(&open);
+  devices_.erase(device);
+  return true;
 }
 
-std::unique_ptr<CloseJob>* Environment::CloserOf(uint32_t device) {
-  const auto found = closers_.find(device);
-  return found == closers_.end() ? nullptr : &found->second;
+void Environment::StartClose(OpenDevice* device) {
+  if (IsOfOneDevice(device->engine)) device->closer->engine = device->engine;
+  device->closer->Add(std::move(device->remains));
+  mailbox_->Start(std::move(device->closer));
 }
 
-void Environment::Hold(bool hold) {
-  if (!engines_.empty()) engines_.front()->Hold(hold);
+void Environment::CloseDrained() {
+  for (auto entry = devices_.begin(); draining_ > 0 && entry != devices_.end();) {
+    OpenDevice& open = entry->second;
+    const bool drained = open.device == nullptr && open.engine->idle();
+    if (drained) StartClose(&open);
+    if (drained) draining_--;
+    entry = drained ? devices_.erase(entry) : std::next(entry);
+  }
 }
 
 void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
@@ -95,24 +128,34 @@ void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   self->handler_.Reset();
   self->done_array_.Reset();
   self->async_context_.reset();
-  // The descriptors close on a thread that nobody waits for, all on one: the fence of a write in flight stays
-  // with the backend, and so with the kernel.
-  std::unique_ptr<CloseJob> all;
-  for (auto& [id, closer] : self->closers_) {
-    closer->Append(std::move(all));
-    all = std::move(closer);
+  // Each on a thread that nobody waits for: one that blocks must not keep the next from being free. The fence of
+  // a write in flight stays with the backend, and so with the kernel; a ring that is idle ends with us.
+  for (auto& [id, open] : self->devices_) self->mailbox_->Start(std::move(open.closer));
+  self->ending_ = true;
+  self->mailbox_->Close(OnMailboxClosed, self);
+  for (const auto& engine : self->engines_) {
+    if (!engine->stopping()) engine->Stop(OnEngineStopped, self);
   }
-  if (all != nullptr) self->mailbox_->Start(std::move(all));
-  self->running_parts_ = 1 + static_cast<int>(self->engines_.size());
-  self->mailbox_->Close(OnPartStopped, self);
-  for (const auto& engine : self->engines_) engine->Stop(OnPartStopped, self);
 }
 
-void Environment::OnPartStopped(void* data) {
+void Environment::OnMailboxClosed(void* data) {
   auto* self = static_cast<Environment*>(data);
-  if (--self->running_parts_ > 0) return;
-  const napi_async_cleanup_hook_handle cleanup = self->cleanup_;
-  delete self;  // Closes the rings and unmaps the slabs.
+  self->mailbox_closed_ = true;
+  self->EndIfStopped();
+}
+
+void Environment::OnEngineStopped(void* data) {
+  auto* self = static_cast<Environment*>(data);
+  auto& engines = self->engines_;
+  const auto stopped = [](const std::unique_ptr<Engine>& engine) { return engine->stopped(); };
+  engines.erase(std::remove_if(engines.begin(), engines.end(), stopped), engines.end());
+  self->EndIfStopped();
+}
+
+void Environment::EndIfStopped() {
+  if (!ending_ || !mailbox_closed_ || !engines_.empty()) return;
+  const napi_async_cleanup_hook_handle cleanup = cleanup_;
+  delete this;
   napi_remove_async_cleanup_hook(cleanup);
 }
 
@@ -170,6 +213,7 @@ Napi::Value Environment::TakeEvents(Napi::Env env) {
   for (const auto& engine : engines_) {
     engine->TellSome(UINT32_MAX, [&](const Request& request, Event event) { Append(&flat, request, event); });
   }
+  CloseDrained();
   TakeJobs(&flat);
   return flat;
 }
@@ -185,6 +229,10 @@ void Environment::TakeJobs(Napi::Array* flat) {
 }
 
 Napi::Value Environment::Payload(DeviceJob* job) {
+  if (job->kind == JobKind::kClosed) {
+    Engine* engine = static_cast<CloseJob*>(job)->engine;
+    if (engine != nullptr) StopIfOfOneDevice(engine);
+  }
   if (job->kind != JobKind::kOpened) return Napi::Number::New(env_, job->error);
   auto* open = static_cast<OpenJob*>(job);
   uint32_t device = 0;
@@ -196,6 +244,7 @@ Napi::Value Environment::Payload(DeviceJob* job) {
       open->opened.error = error;
     }
   }
+  if (open->opened.failed_step != nullptr) StopIfOfOneDevice(open->engine);
   return Opened(env_, open->opened, device);
 }
 
@@ -203,19 +252,22 @@ Napi::Value Environment::Payload(DeviceJob* job) {
 int Environment::Adopt(OpenJob* job, uint32_t device) {
   int error = ENOMEM;
   try {
-    std::unique_ptr<CloseJob>& closer = closers_[device];
+    OpenDevice& open = devices_[device];
     error = job->engine->AddDevice(device, job->opened.fd, job->opened.async);
-    if (error == 0) closer = std::move(job->closer);
+    if (error == 0) open = {job->engine, job->engine->FindDevice(device), std::move(job->closer), {}};
   } catch (const std::bad_alloc&) {
     error = ENOMEM;
   }
-  if (error != 0) closers_.erase(device);
+  if (error != 0) devices_.erase(device);
   return error;
 }
 
 void Environment::Notify() {
-  while (TellSome()) {
-  }
+  do {
+    while (TellSome()) {
+    }
+    CloseDrained();
+  } while (mailbox_->has_any());
 }
 
 // False where there was nothing to tell.

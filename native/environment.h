@@ -1,6 +1,6 @@
 // One Environment per Node environment (main thread or worker), created at the first open: it owns the
-// engines and the jobs' mailbox, and tells JavaScript what has happened through one handler, a few events in
-// a call.
+// engines, a ring for each device, the devices and the jobs' mailbox, and tells JavaScript what has happened
+// through one handler, a few events in a call.
 //
 // Teardown: an asynchronous cleanup hook, because uv handles close only on a later turn of the loop. A
 // synchronous hook crashes (the .node is unloaded before the callback), none at all aborts the process, and
@@ -13,6 +13,7 @@
 
 #include <napi.h>
 
+#include <array>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -47,22 +48,43 @@ class Environment {
   // Null with a step and an errno where there can be none; throws std::bad_alloc.
   static Environment* Create(Napi::Env env, const Listener& listener, const char** step, int* error);
 
-  // Starts it at the first call; null with a step and an errno where it cannot. Throws std::bad_alloc.
-  Engine* EngineOf(EngineKind kind, const char** step, int* error);
-  // The engine that has this device, and the device.
-  Engine* FindDevice(uint32_t id, std::shared_ptr<Device>* device);
+  // Starts to open a device. False with a step and an errno where the engine cannot start, or no thread can.
+  // Throws std::bad_alloc.
+  bool Open(std::unique_ptr<OpenJob> job, EngineKind kind, const char** step, int* error);
+  // The engine that has this device, and the device: null where it is not open.
+  Engine* FindDevice(uint32_t id, std::shared_ptr<Device>* device) const {
+    const auto found = devices_.find(id);
+    if (found == devices_.end() || found->second.device == nullptr) return nullptr;
+    *device = found->second.device;
+    return found->second.engine;
+  }
+  // Of a device that is open.
+  int DescriptorOf(uint32_t device) const { return devices_.at(device).closer->descriptor(); }
+  // Lets go of a device that is open, and tells `id` when that is done: at once, or where the device has a ring
+  // of its own, when what is in flight there has landed. False while something is queued: come back.
+  bool Close(uint32_t id, uint32_t device);
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
-  // Keeps the loop alive for somebody who waits.
-  void Hold(bool hold);
+  // Keeps the loop alive for somebody who waits: for a device to open, for an allocation, or for a request that
+  // has settled to drain.
+  void Hold(bool hold) { mailbox_->Hold(hold); }
   Mailbox& mailbox() { return *mailbox_; }
-  // The device's descriptor, and with it the job that closes it. Null where there is no such device.
-  std::unique_ptr<CloseJob>* CloserOf(uint32_t device);
-  void Forget(uint32_t device) { closers_.erase(device); }
   // Everything that is to be told, as one flat array: id, kind, payload, id, kind, payload, ...
   Napi::Value TakeEvents(Napi::Env env);
 
  private:
+  struct OpenDevice {
+    Engine* engine = nullptr;
+    std::shared_ptr<Device> device;    // Null once it is let go of.
+    std::unique_ptr<CloseJob> closer;  // Has its descriptor.
+    Remains remains;
+  };
+
   explicit Environment(napi_env env) : env_(env) {}
+  Engine* EngineFor(EngineKind kind, const char** step, int* error);
+  bool IsOfOneDevice(const Engine* engine) const;
+  void StopIfOfOneDevice(Engine* engine);
+  void StartClose(OpenDevice* device);
+  void CloseDrained();
   static void OnNotify(void* self) { static_cast<Environment*>(self)->Notify(); }
   void Notify();
   bool TellSome();
@@ -70,7 +92,9 @@ class Environment {
   Napi::Value Payload(DeviceJob* job);
   int Adopt(OpenJob* job, uint32_t device);
   static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);
-  static void OnPartStopped(void* self);
+  static void OnMailboxClosed(void* self);
+  static void OnEngineStopped(void* self);
+  void EndIfStopped();
 
   Napi::Env env_;
   Napi::FunctionReference handler_;
@@ -79,11 +103,13 @@ class Environment {
   std::unique_ptr<Napi::AsyncContext> async_context_;
   uv_loop_t* loop_ = nullptr;
   std::vector<std::unique_ptr<Engine>> engines_;  // In the order in which they were asked for.
-  std::vector<EngineKind> kinds_;
+  std::array<Engine*, 3> shared_{};               // By kind: those that all devices share.
   std::shared_ptr<Mailbox> mailbox_;
-  std::unordered_map<uint32_t, std::unique_ptr<CloseJob>> closers_;  // By device.
+  std::unordered_map<uint32_t, OpenDevice> devices_;
+  uint32_t draining_ = 0;  // Devices that are let go of and wait for what is in flight.
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
-  int running_parts_ = 0;
+  bool ending_ = false;
+  bool mailbox_closed_ = false;
   uint32_t last_device_ = 0;
 };
 

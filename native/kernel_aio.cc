@@ -209,18 +209,19 @@ int KernelAio::InstallFile(uint32_t place, int fd) {
   return error;
 }
 
-int KernelAio::RemoveFile(uint32_t place, bool idle, int* descriptor) {
+Remains KernelAio::RemoveFile(uint32_t place, bool idle) {
+  Remains remains;
   File* file = core_->files[place];
   core_->files[place] = nullptr;
   const Lock lock(core_->jobs.mutex());
   // What the kernel has holds the file by itself. Where nothing is in flight the thread is done with the
   // number, even if it has not come back from the system call.
   if (idle || (file->queue.empty() && !file->submitting)) {
-    *descriptor = file->fd;
+    remains.descriptor = file->fd;
     file->fd = -1;
   }
   Core::Remove(file);
-  return 0;
+  return remains;
 }
 
 bool KernelAio::Prepare(const IoCommand& command) {

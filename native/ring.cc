@@ -2,6 +2,8 @@
 
 #include <linux/fs.h>
 
+#include <atomic>
+
 namespace dmremap {
 
 namespace {
@@ -9,12 +11,32 @@ namespace {
 constexpr uint8_t kOpcodes[] = {IORING_OP_READ,        IORING_OP_WRITE, IORING_OP_READ_FIXED,
                                 IORING_OP_WRITE_FIXED, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL};
 
+std::atomic<uint32_t> registered_rings{0};
+
 }  // namespace
 
-Ring::~Ring() {
+Ring::Handle::~Handle() {
   // Measured: under 1 ms even with writes stuck on a device. The kernel keeps their files and pages until
   // they land.
-  if (open_) io_uring_queue_exit(&ring_);
+  if (open) io_uring_queue_exit(&ring);
+  if (registered) registered_rings--;
+}
+
+// None where it cannot be: writes work without.
+void Ring::Handle::Register(iovec* memory) {
+  registered = registered_rings++ < kMaxRegistered && memory->iov_len > 0 &&
+               sys::io_uring_register_buffers(&ring, memory, 1) == 0;
+  if (registered) return;
+  registered_rings--;
+  *memory = {};
+}
+
+// The end of a ring puts its file too, but on a worker of the kernel's, some time later. This waits until the
+// file is free; Linux 6.1 lets a grace period of RCU pass here. What it can fail with passes (ENOMEM, EINTR).
+int Ring::Handle::Undo() {
+  int result = -EAGAIN;
+  for (int tries = 0; tries < 8 && result < 0; tries++) result = sys::io_uring_unregister_files(&ring);
+  return -result;
 }
 
 int Ring::Open(const char** step) {
@@ -25,16 +47,13 @@ int Ring::Open(const char** step) {
   *step = "io_uring_setup";
   int result = sys::io_uring_queue_init_params(kSqEntries, &ring_, &params);
   if (result < 0) return -result;
-  open_ = true;
+  handle_->open = true;
   sys::io_uring_ring_dontfork(&ring_);
-  rlimit limit{};
-  file_places_ = kMaxFiles;
-  if (sys::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kMaxFiles) file_places_ = limit.rlim_cur;
-  *step = "io_uring_register(files)";
-  result = sys::io_uring_register_files_sparse(&ring_, file_places_);
-  if (result < 0) return -result;
-  // RLIMIT_MEMLOCK can forbid it.
-  if (memory_.iov_len > 0 && sys::io_uring_register_buffers(&ring_, &memory_, 1) < 0) memory_ = {};
+  handle_->Register(&memory_);
+  // All rings of a thread have the kernel's workers in common, by themselves four for each CPU: with a frozen
+  // file system in the others a flush would wait for another device. Where this fails it does.
+  unsigned most[] = {kMaxWorkers, 0};
+  sys::io_uring_register_iowq_max_workers(&ring_, most);
   *step = "io_uring_register(probe)";
   if (const int error = CheckOpcodes(); error != 0) return error;
   *step = "io_uring_register(restrictions)";
@@ -44,8 +63,8 @@ int Ring::Open(const char** step) {
   return sys::io_uring_enter(ring_.ring_fd) < 0 ? errno : 0;
 }
 
-int Ring::InstallFile(uint32_t place, int fd) {
-  const int result = sys::io_uring_register_files_update(&ring_, place, &fd, 1);
+int Ring::InstallFile(uint32_t, int fd) {
+  const int result = sys::io_uring_register_files(&ring_, &fd, 1);
   return result < 0 ? -result : 0;
 }
 
@@ -71,8 +90,10 @@ int Ring::Restrict() {
   }
   allowed[count].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
   allowed[count++].sqe_flags = IOSQE_ASYNC | IOSQE_FIXED_FILE;
-  allowed[count].opcode = IORING_RESTRICTION_REGISTER_OP;
-  allowed[count++].register_op = IORING_REGISTER_FILES_UPDATE;
+  for (const uint8_t operation : {IORING_REGISTER_FILES, IORING_UNREGISTER_FILES}) {
+    allowed[count].opcode = IORING_RESTRICTION_REGISTER_OP;
+    allowed[count++].register_op = operation;
+  }
   int result = sys::io_uring_register_restrictions(&ring_, allowed, count);
   if (result < 0) return -result;
   result = sys::io_uring_enable_rings(&ring_);

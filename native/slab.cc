@@ -13,23 +13,25 @@ Slab::~Slab() {
   // on. Measured: unmapped, and mapped again for somebody else, that memory lands on the disk. So what is in
   // use stays, for good. Its segment keeps its addresses, for a process may have only so many mappings, and
   // gives back the memory of every other page.
-  for (Segment& segment : segments_) {
-    if (segment.base == nullptr) continue;
-    if (segment.free_pages == kSegmentPages) {
-      sys::munmap(segment.base, kSegmentBytes);
+  for (const std::unique_ptr<Segment>& segment : segments_) {
+    if (segment == nullptr) continue;
+    if (segment->free_pages == kSegmentPages) {
+      sys::munmap(segment->base, kSegmentBytes);
       continue;
     }
     for (size_t page = 0; page < kSegmentPages; page++) {
-      if (segment.used[page] == 0) sys::madvise(segment.base + page * kPageBytes, kPageBytes, MADV_DONTNEED);
+      if (segment->used[page] == 0)
+        sys::madvise(segment->base + page * kPageBytes, kPageBytes, MADV_DONTNEED);
     }
   }
 }
 
 void Slab::Reserve() {
-  if (segments_[0].base == nullptr) Map(&segments_[0]);
+  if (segments_[0] == nullptr) segments_[0] = Map();
 }
 
-void Slab::Map(Segment* segment) {
+std::unique_ptr<Slab::Segment> Slab::Map() {
+  auto segment = std::make_unique<Segment>();
   void* base = sys::mmap(kSegmentBytes);
   if (base == nullptr) throw std::bad_alloc();
   // A child made by fork() must not share pages that a device may still be reading from.
@@ -39,7 +41,7 @@ void Slab::Map(Segment* segment) {
   }
   segment->base = static_cast<uint8_t*>(base);
   segment->free_pages = kSegmentPages;
-  segment->used.fill(0);
+  return segment;
 }
 
 int Slab::FindRun(const Segment& segment, uint32_t pages) {
@@ -55,8 +57,8 @@ SlabBlock Slab::Acquire(size_t bytes) {
   DMR_CHECK(bytes > 0 && bytes <= kSegmentBytes);
   const uint32_t pages = static_cast<uint32_t>((bytes + kPageBytes - 1) / kPageBytes);
   for (uint32_t index = 0; index < kMaxSegments; index++) {
-    Segment& segment = segments_[index];
-    if (segment.base == nullptr) Map(&segment);
+    if (segments_[index] == nullptr) segments_[index] = Map();
+    Segment& segment = *segments_[index];
     if (segment.free_pages < pages) continue;
     const int first = FindRun(segment, pages);
     if (first < 0) continue;
@@ -69,9 +71,10 @@ SlabBlock Slab::Acquire(size_t bytes) {
 }
 
 void Slab::Release(const SlabBlock& block) {
-  Segment& segment = segments_[block.segment];
+  DMR_CHECK(segments_[block.segment] != nullptr);
+  Segment& segment = *segments_[block.segment];
   const size_t first = static_cast<size_t>(block.data - segment.base) / kPageBytes;
-  DMR_CHECK(segment.base != nullptr && first + block.pages <= kSegmentPages);
+  DMR_CHECK(first + block.pages <= kSegmentPages);
   for (size_t at = first; at < first + block.pages; at++) {
     DMR_CHECK(segment.used[at]);
     segment.used[at] = 0;
@@ -81,7 +84,7 @@ void Slab::Release(const SlabBlock& block) {
   // A burst must not keep its memory for ever: only the first segment stays, and one that the kernel will not
   // split off from its neighbours (munmap(2), ENOMEM).
   if (block.segment != 0 && segment.free_pages == kSegmentPages) {
-    if (sys::munmap(segment.base, kSegmentBytes) == 0) segment.base = nullptr;
+    if (sys::munmap(segment.base, kSegmentBytes) == 0) segments_[block.segment].reset();
   }
 }
 

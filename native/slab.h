@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace dmremap {
 
@@ -15,6 +16,8 @@ constexpr size_t kSegmentPages = 256;
 constexpr size_t kSegmentBytes = kSegmentPages * kPageBytes;
 // 256 MiB: about 3,000 copies of 84 KiB queued. Beyond it a call is refused instead of eating the host.
 constexpr size_t kMaxSegments = 256;
+// What is registered of the first segment stays in memory as long as its ring, and RLIMIT_MEMLOCK counts it.
+constexpr size_t kRegisteredBytes = 256 * 1024;
 
 struct SlabBlock {
   uint8_t* data = nullptr;
@@ -36,7 +39,7 @@ class Slab {
   void Release(const SlabBlock& block);
   size_t pages_in_use() const { return pages_in_use_; }
   // Once it is reserved it stays where it is: most of what is in flight at a time is in it.
-  void* first_segment() const { return segments_[0].base; }
+  void* first_segment() const { return segments_[0]->base; }
 
  private:
   struct Segment {
@@ -45,10 +48,10 @@ class Slab {
     std::array<uint8_t, kSegmentPages> used{};
   };
 
-  void Map(Segment* segment);
+  static std::unique_ptr<Segment> Map();
   static int FindRun(const Segment& segment, uint32_t pages);
 
-  std::array<Segment, kMaxSegments> segments_{};
+  std::array<std::unique_ptr<Segment>, kMaxSegments> segments_;  // Null where there is none.
   size_t pages_in_use_ = 0;
 };
 

@@ -13,7 +13,6 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -184,10 +183,6 @@ inline int32_t Result(const io_event& event) {
 
 inline int eventfd(unsigned int count, int flags) {
   return OrErrno("eventfd", [&] { return ::eventfd(count, flags); });
-}
-
-inline int getrlimit(int resource, rlimit* limit) {
-  return OrErrno("getrlimit", [&] { return ::getrlimit(static_cast<__rlimit_resource_t>(resource), limit); });
 }
 
 // Private memory of nobody's file. Null where there is none.

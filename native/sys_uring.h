@@ -18,19 +18,22 @@ inline int io_uring_ring_dontfork(io_uring* ring) {
   return OrNegative("io_uring_ring_dontfork", [&] { return ::io_uring_ring_dontfork(ring); });
 }
 
-inline int io_uring_register_files_sparse(io_uring* ring, unsigned places) {
-  return OrNegative("io_uring_register_files_sparse",
-                    [&] { return ::io_uring_register_files_sparse(ring, places); });
+inline int io_uring_register_files(io_uring* ring, const int* fds, unsigned count) {
+  return OrNegative("io_uring_register_files", [&] { return ::io_uring_register_files(ring, fds, count); });
 }
 
-inline int io_uring_register_files_update(io_uring* ring, unsigned place, const int* fds, unsigned count) {
-  return OrNegative("io_uring_register_files_update",
-                    [&] { return ::io_uring_register_files_update(ring, place, fds, count); });
+inline int io_uring_unregister_files(io_uring* ring) {
+  return OrNegative("io_uring_unregister_files", [&] { return ::io_uring_unregister_files(ring); });
 }
 
 inline int io_uring_register_buffers(io_uring* ring, const iovec* buffers, unsigned count) {
   return OrNegative("io_uring_register_buffers",
                     [&] { return ::io_uring_register_buffers(ring, buffers, count); });
+}
+
+inline int io_uring_register_iowq_max_workers(io_uring* ring, unsigned* most) {
+  return OrNegative("io_uring_register_iowq_max_workers",
+                    [&] { return ::io_uring_register_iowq_max_workers(ring, most); });
 }
 
 inline int io_uring_register_restrictions(io_uring* ring, io_uring_restriction* allowed, unsigned count) {

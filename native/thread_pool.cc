@@ -195,17 +195,18 @@ int ThreadPool::InstallFile(uint32_t place, int fd) {
   return 0;
 }
 
-int ThreadPool::RemoveFile(uint32_t place, bool, int* descriptor) {
+Remains ThreadPool::RemoveFile(uint32_t place, bool) {
   File* file = core_->files[place];
   core_->files[place] = nullptr;
   const Lock lock(core_->jobs.mutex());
   file->removed = true;
-  if (file->users > 0) return 0;
+  if (file->users > 0) return {};
   // With nothing under way it is closed with the device's own descriptor, so that the device is free when its
   // close is told.
-  *descriptor = file->fd;
+  Remains remains;
+  remains.descriptor = file->fd;
   delete file;
-  return 0;
+  return remains;
 }
 
 bool ThreadPool::Prepare(const IoCommand& command) {

@@ -24,7 +24,7 @@ class ThreadPool : public Backend {
   int Open(const char** step) override;
   int fd() const override;
   int InstallFile(uint32_t place, int fd) override;
-  int RemoveFile(uint32_t place, bool idle, int* descriptor) override;
+  Remains RemoveFile(uint32_t place, bool idle) override;
   uint32_t file_places() const override;
   uint32_t max_in_flight() const override;
   bool Prepare(const IoCommand& command) override;

@@ -61,7 +61,10 @@ export interface WriteReport {
 export interface CloseReport {
   /** Operations that were still in the kernel when the device was let go: they may land later. */
   readonly leftInFlight: number;
-  /** Whether the descriptor was closed within the grace; if not, it is closed as soon as the kernel allows it. */
+  /**
+   * Whether somebody else can open the device now. If not, it is free as soon as the kernel allows it: what is left in flight
+   * holds it until it has landed.
+   */
   readonly released: boolean;
 }
 

@@ -45,8 +45,11 @@ export abstract class EngineDevice implements Device {
 
   /** Hands a request to the engine. May throw a DmremapError where there is no room. */
   protected abstract issue(spec: RequestSpec, listener: RequestListener): Issued;
-  /** Closes the descriptor; resolves when the kernel has done it. Nothing of ours is queued any more. */
-  protected abstract release(): Promise<void>;
+  /**
+   * Lets go of the device. Nothing of ours is queued any more. Resolves when the kernel has let go of it too, to whether
+   * somebody else can open it now.
+   */
+  protected abstract release(): Promise<boolean>;
   /** As `Owner.sizeNow`. */
   protected sizeNow(): bigint | undefined {
     return undefined;
@@ -119,10 +122,14 @@ export abstract class EngineDevice implements Device {
     this.#closed.abort(reason);
     for (const pending of this.#pending.all()) pending.stop(reason);
     const drained = Promise.all(this.#pending.all().map((pending) => pending.drained));
-    await within(graceMs, drained);
+    await within(
+      graceMs,
+      drained.then(() => true),
+    );
     const leftInFlight = this.#pending.size;
     // A close(2) that hangs is left to its thread. It gets some time of its own: the writes may have used up the grace.
-    const released = await within(Math.max(graceMs, releaseGraceMs), this.release());
+    const releasing = this.release();
+    const released = leftInFlight === 0 && (await within(Math.max(graceMs, releaseGraceMs), releasing));
     return { leftInFlight, released };
   }
 
@@ -275,14 +282,14 @@ const refused = ({ offset, bytes }: WriteStep) =>
 
 const releaseGraceMs = 20;
 
-/** Whether `work` was done in time. */
-async function within(graceMs: number, work: Promise<unknown>): Promise<boolean> {
+/** What `work` resolves to, or false where that is not in time. */
+async function within(graceMs: number, work: Promise<boolean>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const grace = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), graceMs);
   });
   try {
-    return await Promise.race([work.then(() => true), grace]);
+    return await Promise.race([work, grace]);
   } finally {
     clearTimeout(timer);
   }

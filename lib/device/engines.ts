@@ -1,5 +1,5 @@
-// Which engine moves the bytes of a device, and what it can promise (io contract 10). The native part has one of each kind
-// for all devices of an environment.
+// Which engine moves the bytes of a device, and what it can promise (io contract 10). The native part has an io_uring for each
+// device, and one of each other kind for all devices of an environment.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { errnoName } from './request.js';
 import { wallOf } from './walls.js';
@@ -22,15 +22,31 @@ export interface EngineGuarantees {
    * the whole process stops until the device answers: Node waits for the worker's thread, and that for the kernel's.
    */
   readonly workersAlwaysLeave: boolean;
+  /**
+   * Whether the other devices of a process are free within 500 ms after it was killed or has exited while a read or a write
+   * is stuck on one of them, on a block device or on FUSE. Where not, they are free once that device has answered; with a
+   * frozen file system or a stuck flush that is so on every engine. A device that is closed, and the devices of a worker
+   * that has been terminated, are free on every engine.
+   */
+  readonly freesOtherDevices: boolean;
 }
 
 /** In the order in which they are tried. The numbers are those of EngineKind in native/environment.h. */
 const engines: Readonly<
   Record<EngineName, { readonly kind: number; readonly guarantees: EngineGuarantees }>
 > = {
-  io_uring: { kind: 0, guarantees: { leavesWhileStuck: true, workersAlwaysLeave: false } },
-  libaio: { kind: 1, guarantees: { leavesWhileStuck: false, workersAlwaysLeave: true } },
-  threads: { kind: 2, guarantees: { leavesWhileStuck: false, workersAlwaysLeave: true } },
+  io_uring: {
+    kind: 0,
+    guarantees: { leavesWhileStuck: true, workersAlwaysLeave: false, freesOtherDevices: true },
+  },
+  libaio: {
+    kind: 1,
+    guarantees: { leavesWhileStuck: false, workersAlwaysLeave: true, freesOtherDevices: false },
+  },
+  threads: {
+    kind: 2,
+    guarantees: { leavesWhileStuck: false, workersAlwaysLeave: true, freesOtherDevices: false },
+  },
 };
 
 /** All of them, the best first. */

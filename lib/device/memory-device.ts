@@ -52,7 +52,7 @@ export class MemoryDevice extends EngineDevice {
       kind: 'memory',
       identity: null,
       engine: 'memory',
-      guarantees: { leavesWhileStuck: true, workersAlwaysLeave: true },
+      guarantees: { leavesWhileStuck: true, workersAlwaysLeave: true, freesOtherDevices: true },
       sizeBytes: BigInt(this.bytes.length),
       logicalBlockSize,
       physicalBlockSize: logicalBlockSize,
@@ -93,7 +93,9 @@ export class MemoryDevice extends EngineDevice {
 
   override async allocate(): Promise<void> {}
 
-  protected override async release(): Promise<void> {}
+  protected override async release(): Promise<boolean> {
+    return true;
+  }
 
   protected override holdLoop(): () => void {
     return () => {};

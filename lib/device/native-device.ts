@@ -18,6 +18,7 @@ import {
   type StepResult,
 } from './request.js';
 import { countStray, type EventTarget } from './targets.js';
+import { wallOf } from './walls.js';
 
 export interface OpenDeviceOptions extends CancelOptions {
   /** `write` holds the device exclusively: O_EXCL on a block device, flock(2) on a file. Default `read`. */
@@ -62,6 +63,7 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
     };
     const onOpened = (payload: unknown): void => {
       hold(false);
+      proven.add(engine);
       const opened = payload as OpenedDevice;
       if (opened.failedStep !== undefined) {
         settle.reject(openError(path, opened));
@@ -183,14 +185,15 @@ class NativeDevice extends EngineDevice {
     return () => this.#native.addon.hold(false);
   }
 
-  protected override async release(): Promise<void> {
+  protected override async release(): Promise<boolean> {
     lostDevices.unregister(this);
     const { register } = this.#native;
-    await new Promise<void>((resolve) => {
-      closeDevice(register(once(() => resolve())), this.#device);
+    const error = await new Promise<number>((resolve) => {
+      closeDevice(register(once((payload) => resolve(payload as number))), this.#device);
     });
     // It has a descriptor of its own, and so holds the lock.
     await Promise.allSettled(this.#allocating);
+    return error === 0;
   }
 }
 
@@ -290,11 +293,17 @@ function checked(path: string, options: OpenDeviceOptions) {
   return { mode, direct, window };
 }
 
-/** The open itself needs a thread: without one nothing is wrong with the engine. */
+/** Engines that have started in this thread. */
+const proven = new Set<EngineName>();
+/** What one more device can be short of, where others are open. */
+const shortages: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ENOSPC'];
+
+/** The open itself needs a thread: without one nothing is wrong with the engine. Nor is there where it has started before. */
 function failureOf(engine: EngineName, step: string, error: number): DmremapError {
-  if (step !== 'thread of the open') return engineError(engine, step, error);
   const errno = errnoName(error);
-  return new DmremapError('ERR_QUEUE_FULL', `no thread could be started to open the device: ${errno}`, {
-    errno,
-  });
+  const full = (message: string) => new DmremapError('ERR_QUEUE_FULL', message, { errno });
+  if (step === 'thread of the open') return full(`no thread could be started to open the device: ${errno}`);
+  if (!proven.has(engine) || !shortages.includes(errno)) return engineError(engine, step, error);
+  const { reason } = wallOf({ step, errno });
+  return full(`too many devices are open: ${engine} cannot take one more: ${step}: ${errno}: ${reason}`);
 }

@@ -93,9 +93,9 @@ describe('the engine', () => {
       ).toBe(true);
     const guarantees = devices.map(({ info }) => [info.engine, info.guarantees]);
     expect(Object.fromEntries(guarantees)).toEqual({
-      io_uring: { leavesWhileStuck: true, workersAlwaysLeave: false },
-      libaio: { leavesWhileStuck: false, workersAlwaysLeave: true },
-      threads: { leavesWhileStuck: false, workersAlwaysLeave: true },
+      io_uring: { leavesWhileStuck: true, workersAlwaysLeave: false, freesOtherDevices: true },
+      libaio: { leavesWhileStuck: false, workersAlwaysLeave: true, freesOtherDevices: false },
+      threads: { leavesWhileStuck: false, workersAlwaysLeave: true, freesOtherDevices: false },
     });
   });
 });

@@ -64,7 +64,6 @@ export const calls: Readonly<Record<string, Call>> = {
     'ERR_DEVICE_READ_ONLY ERR_IO ERR_NO_SPACE',
   ),
   eventfd: call('eventfd(2)', 'EINVAL EMFILE ENFILE ENODEV ENOMEM', 'ERR_ENGINE_UNAVAILABLE'),
-  getrlimit: call('getrlimit(2)', 'EFAULT EINVAL EPERM', 'success'),
   mmap: call('mmap(2)', 'EAGAIN EINVAL ENOMEM EOVERFLOW EPERM', 'ERR_OUT_OF_MEMORY'),
   munmap: call('munmap(2)', 'EINVAL ENOMEM', 'success'),
   madvise: call(
@@ -82,16 +81,17 @@ export const calls: Readonly<Record<string, Call>> = {
   io_uring_queue_init_params: call(
     'io_uring_setup(2)',
     'EFAULT EINVAL EMFILE ENFILE ENOMEM EPERM ENOSYS',
-    'ERR_ENGINE_UNAVAILABLE',
+    'ERR_ENGINE_UNAVAILABLE ERR_QUEUE_FULL',
   ),
   io_uring_ring_dontfork: call('madvise(2)', 'EAGAIN EINVAL ENOMEM', 'success'),
-  io_uring_register_files_sparse: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),
-  io_uring_register_files_update: call(
+  io_uring_register_files: call(
     'io_uring_register(2)',
     registerErrnos,
-    'ERR_IO ERR_OUT_OF_MEMORY ERR_QUEUE_FULL success',
+    'ERR_IO ERR_OUT_OF_MEMORY ERR_QUEUE_FULL',
   ),
+  io_uring_unregister_files: call('io_uring_register(2)', registerErrnos, 'success'),
   io_uring_register_buffers: call('io_uring_register(2)', registerErrnos, 'success'),
+  io_uring_register_iowq_max_workers: call('io_uring_register(2)', registerErrnos, 'success'),
   io_uring_register_restrictions: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),
   io_uring_register_probe: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),
   io_uring_enable_rings: call('io_uring_register(2)', registerErrnos, 'ERR_ENGINE_UNAVAILABLE'),

@@ -20,9 +20,14 @@ interface Pattern extends Pick<Case, 'pattern' | 'leave'> {
 }
 
 const starts = [
-  ...['uv_async_init', 'uv_poll_init', 'mmap', 'eventfd', 'getrlimit', 'pthread_create', 'new'],
-  ...['io_uring_queue_init_params', 'io_uring_ring_dontfork', 'io_uring_register_files_sparse'],
-  ...['io_uring_register_buffers', 'io_uring_register_probe', 'io_uring_register_restrictions'],
+  ...['uv_async_init', 'uv_poll_init', 'mmap', 'eventfd', 'pthread_create', 'new'],
+  ...['io_uring_queue_init_params', 'io_uring_ring_dontfork'],
+  ...[
+    'io_uring_register_buffers',
+    'io_uring_register_iowq_max_workers',
+    'io_uring_register_probe',
+    'io_uring_register_restrictions',
+  ],
   ...['io_uring_enable_rings', 'io_uring_enter'],
   ...['io_setup', 'io_submit', 'io_getevents'],
 ];
