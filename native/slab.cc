@@ -14,7 +14,7 @@ Slab::~Slab() {
   // use stays, for good. Its segment keeps its addresses, for a process may have only so many mappings, and
   // gives back the memory of every other page.
   for (const std::unique_ptr<Segment>& segment : segments_) {
-    if (segment == nullptr) continue;
+    if (segment == nullptr || segment->base == nullptr) continue;
     if (segment->free_pages == kSegmentPages) {
       sys::munmap(segment->base, kSegmentBytes);
       continue;
@@ -27,11 +27,14 @@ Slab::~Slab() {
 }
 
 void Slab::Reserve() {
-  if (segments_[0] == nullptr) segments_[0] = Map();
+  Map(&segments_[0]);
 }
 
-std::unique_ptr<Slab::Segment> Slab::Map() {
-  auto segment = std::make_unique<Segment>();
+// Where it is not mapped.
+void Slab::Map(std::unique_ptr<Segment>* place) {
+  if (*place == nullptr) *place = std::make_unique<Segment>();
+  Segment* segment = place->get();
+  if (segment->base != nullptr) return;
   void* base = sys::mmap(kSegmentBytes);
   if (base == nullptr) throw std::bad_alloc();
   // A child made by fork() must not share pages that a device may still be reading from.
@@ -41,7 +44,6 @@ std::unique_ptr<Slab::Segment> Slab::Map() {
   }
   segment->base = static_cast<uint8_t*>(base);
   segment->free_pages = kSegmentPages;
-  return segment;
 }
 
 int Slab::FindRun(const Segment& segment, uint32_t pages) {
@@ -57,7 +59,7 @@ SlabBlock Slab::Acquire(size_t bytes) {
   DMR_CHECK(bytes > 0 && bytes <= kSegmentBytes);
   const uint32_t pages = static_cast<uint32_t>((bytes + kPageBytes - 1) / kPageBytes);
   for (uint32_t index = 0; index < kMaxSegments; index++) {
-    if (segments_[index] == nullptr) segments_[index] = Map();
+    Map(&segments_[index]);
     Segment& segment = *segments_[index];
     if (segment.free_pages < pages) continue;
     const int first = FindRun(segment, pages);
@@ -71,10 +73,9 @@ SlabBlock Slab::Acquire(size_t bytes) {
 }
 
 void Slab::Release(const SlabBlock& block) {
-  DMR_CHECK(segments_[block.segment] != nullptr);
   Segment& segment = *segments_[block.segment];
   const size_t first = static_cast<size_t>(block.data - segment.base) / kPageBytes;
-  DMR_CHECK(first + block.pages <= kSegmentPages);
+  DMR_CHECK(segment.base != nullptr && first + block.pages <= kSegmentPages);
   for (size_t at = first; at < first + block.pages; at++) {
     DMR_CHECK(segment.used[at]);
     segment.used[at] = 0;
@@ -84,7 +85,7 @@ void Slab::Release(const SlabBlock& block) {
   // A burst must not keep its memory for ever: only the first segment stays, and one that the kernel will not
   // split off from its neighbours (munmap(2), ENOMEM).
   if (block.segment != 0 && segment.free_pages == kSegmentPages) {
-    if (sys::munmap(segment.base, kSegmentBytes) == 0) segments_[block.segment].reset();
+    if (sys::munmap(segment.base, kSegmentBytes) == 0) segment.base = nullptr;
   }
 }
 

@@ -48,10 +48,10 @@ class Slab {
     std::array<uint8_t, kSegmentPages> used{};
   };
 
-  static std::unique_ptr<Segment> Map();
+  static void Map(std::unique_ptr<Segment>* segment);
   static int FindRun(const Segment& segment, uint32_t pages);
 
-  std::array<std::unique_ptr<Segment>, kMaxSegments> segments_;  // Null where there is none.
+  std::array<std::unique_ptr<Segment>, kMaxSegments> segments_;  // Null where there never was one.
   size_t pages_in_use_ = 0;
 };
 

@@ -31,8 +31,8 @@ export interface OpenDeviceOptions extends CancelOptions {
    */
   readonly window?: number | undefined;
   /**
-   * Default `auto`: what DMREMAP_ENGINE names; else the first that can be used of io_uring, libaio and threads.
-   * `info.engine` tells.
+   * Default `auto`: what DMREMAP_ENGINE names; else the first that can be used of io_uring, libaio and threads, where others
+   * are open also the first that has room for one more. `info.engine` tells.
    */
   readonly engine?: 'auto' | EngineName | undefined;
 }
@@ -79,8 +79,10 @@ export function openDevice(path: string, options: OpenDeviceOptions = {}): Cance
     try {
       for (engine of candidates) {
         const failure = addon.open(id, path, mode === 'write', direct === 'prefer', engineKind(engine));
-        failed = failure && failureOf(engine, failure.step, failure.error);
-        if (failed?.code !== 'ERR_ENGINE_UNAVAILABLE') break;
+        const error = failure && failureOf(engine, failure.step, failure.error);
+        //  That the better one is full is the reason, not that another cannot take its place.
+        if (error === undefined || failed?.code !== 'ERR_QUEUE_FULL') failed = error;
+        if (failure === undefined || failure.step === openThread) break;
       }
       if (failed !== undefined) throw failed;
     } catch (error) {
@@ -293,6 +295,7 @@ function checked(path: string, options: OpenDeviceOptions) {
   return { mode, direct, window };
 }
 
+const openThread = 'thread of the open';
 /** Engines that have started in this thread. */
 const proven = new Set<EngineName>();
 /** What one more device can be short of, where others are open. */
@@ -302,7 +305,7 @@ const shortages: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM'
 function failureOf(engine: EngineName, step: string, error: number): DmremapError {
   const errno = errnoName(error);
   const full = (message: string) => new DmremapError('ERR_QUEUE_FULL', message, { errno });
-  if (step === 'thread of the open') return full(`no thread could be started to open the device: ${errno}`);
+  if (step === openThread) return full(`no thread could be started to open the device: ${errno}`);
   if (!proven.has(engine) || !shortages.includes(errno)) return engineError(engine, step, error);
   const { reason } = wallOf({ step, errno });
   return full(`too many devices are open: ${engine} cannot take one more: ${step}: ${errno}: ${reason}`);

@@ -10,6 +10,10 @@ export function openError(
 ): DmremapError {
   const errno = errnoName(error ?? 0);
   const fail = (code: ErrorCode, message: string) => new DmremapError(code, `${path}: ${message}`, { errno });
+  if (failedStep !== 'install' && (errno === 'EMFILE' || errno === 'ENFILE')) {
+    const limit = errno === 'EMFILE' ? 'RLIMIT_NOFILE' : 'fs.file-max';
+    return fail('ERR_QUEUE_FULL', `too many files are open (${errno}): raise ${limit}, or close some`);
+  }
   switch (failedStep) {
     case 'kind':
       return fail('ERR_NOT_A_DEVICE', `is a ${kind}, neither a block device nor a regular file`);

@@ -25,8 +25,14 @@ const engines = enginesToTry();
 for (const engine of engines) {
   deviceContract(`${engine} on a file`, async () => {
     const path = newFile();
-    const device = await openDevice(path, { mode: 'write', engine });
-    return { device, content: () => readFileSync(path), dispose: async () => void (await device.close()) };
+    const reopen = () => openDevice(path, { mode: 'write', engine });
+    const device = await reopen();
+    return {
+      device,
+      content: () => readFileSync(path),
+      reopen,
+      dispose: async () => void (await device.close()),
+    };
   });
 }
 
@@ -36,9 +42,11 @@ describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
   for (const { engine, sectorSize } of rows) {
     deviceContract(`${engine} on a loop device with logical blocks of ${sectorSize}`, async () => {
       const loop = loopDevice(newFile(), ['--sector-size', String(sectorSize)]);
-      const device = await openDevice(loop.path, { mode: 'write', engine });
+      const reopen = () => openDevice(loop.path, { mode: 'write', engine });
+      const device = await reopen();
       return {
         device,
+        reopen,
         content: () => readFileSync(loop.path),
         dispose: async () => {
           await device.close();
@@ -59,9 +67,11 @@ for (const [title, fixture, make] of fuseDevices) {
     for (const engine of engines) {
       deviceContract(`${engine} on ${title}`, async () => {
         const disk = await make({ sizeBytes: bytes });
-        const device = await openDevice(disk.path, { mode: 'write', engine });
+        const reopen = () => openDevice(disk.path, { mode: 'write', engine });
+        const device = await reopen();
         return {
           device,
+          reopen,
           content: () => disk.medium(),
           dispose: async () => {
             await device.close();

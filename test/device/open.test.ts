@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFile
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
 
@@ -260,6 +261,50 @@ describe('the identity of a device', () => {
       loop.detach();
     }
   });
+});
+
+describe('many devices', () => {
+  // Opens files until one is refused, or all are open; writes to each that is open. Says how many, and of the refusal.
+  const source = `
+    const { openDevice } = await import(process.argv[1]);
+    const devices = [];
+    let refusal;
+    for (const path of process.argv.slice(3)) {
+      try {
+        devices.push(await openDevice(path, { mode: 'write', engine: process.argv[2] }));
+      } catch ({ code, message }) {
+        refusal = { code, message };
+        break;
+      }
+    }
+    await Promise.all(devices.map((device) => device.write(0n, new Uint8Array(4096).fill(7))));
+    const reports = await Promise.all(devices.map((device) => device.close()));
+    const released = reports.filter(({ released }) => released).length;
+    console.log(JSON.stringify({ open: devices.length, released, refusal, engine: devices[0].info.engine }));`;
+  const paths = Array.from({ length: 256 }, (_, at) => join(folder, `many-${at}`));
+  const openAll = (limits: string, engine: string, as: readonly string[] = []) => {
+    for (const path of paths) writeFileSync(path, new Uint8Array(4096), { mode: 0o666 });
+    const node = [...as, process.execPath, '--input-type=module', '-e', source, library, engine, ...paths];
+    const words = ['-c', `${limits} && exec "$@"`, 'sh', ...node];
+    const { stdout, stderr } = spawnSync('sh', words, { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    return JSON.parse(stdout);
+  };
+
+  it.each(enginesToTry())('256 can be open at a time with %s, and each is written', (engine) => {
+    expect(openAll('ulimit -n 1024', engine)).toEqual({ open: 256, released: 256, engine });
+    for (const path of paths) expect(readFileSync(path).equals(Buffer.alloc(4096, 7))).toBe(true);
+  });
+
+  it.each(enginesToTry())(
+    'one too many for RLIMIT_NOFILE is refused with %s, and the others work',
+    (engine) => {
+      const { open, released, refusal } = openAll('ulimit -n 128', engine);
+      expect(open).toBeGreaterThan(30);
+      expect(released).toBe(open);
+      expect(refusal).toMatchObject({ code: 'ERR_QUEUE_FULL', message: expect.stringContaining('EMFILE') });
+    },
+  );
 });
 
 describe('filling the holes of a file', () => {
