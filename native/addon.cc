@@ -265,7 +265,7 @@ Napi::Value Size(const Napi::CallbackInfo& info) {
   if (device == nullptr) return env.Undefined();
   Environment* environment = env.GetInstanceData<AddonData>()->environment;
   uint64_t bytes = 0;
-  if (!SizeNow((*environment->CloserOf(device->id))->descriptor(), &bytes)) return env.Undefined();
+  if (!SizeNow(environment->DescriptorOf(device->id), &bytes)) return env.Undefined();
   return Napi::BigInt::New(env, bytes);
 }
 
