@@ -4,9 +4,11 @@ import type { InUse } from '../device/use.js';
 import { type MetadataBackup, makeBackup } from '../recovery/metadata-backup.js';
 import { writeNewFile } from '../recovery/new-file.js';
 import { readRegionSteadily, rehearsalOf } from '../recovery/region.js';
+import { looksLikeOurs } from '../store/activation.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import type { Reading } from '../store/steady.js';
+import { strangerClauses } from '../store/strangers.js';
 import { copiesText, listOf } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
 import { absolute } from './backup.js';
@@ -17,6 +19,7 @@ import { exitBits } from './exit-status.js';
 import { limitsOf } from './limits.js';
 import { tellReading, tellUse } from './live.js';
 import { timeoutOption } from './numbers.js';
+import { withDevice } from './strangers.js';
 import { bytesText, counted } from './text.js';
 
 const name = 'backup';
@@ -26,10 +29,11 @@ export const backupCommand: Command = {
   operands: 'SPARE FILE',
   summary: 'save the metadata of a spare to a new file, with hashes',
   about: [
-    'FILE is an image that every command reads as the spare, with its hashes behind it; `restore` brings its table back.',
+    'FILE is an image that every command reads as the spare, with its hashes behind it; `restore` brings a table that was valid',
+    'back.',
     'What lies behind the structures in their slots is left out, as it may be memory of a kernel. Where a remapped sector',
     'has its data there it is kept, and told: such data is saved in FILE, and is lost where FILE is.',
-    'SPARE is opened for reading only. Exits with 4 where no copy is valid: FILE is then a backup of the damage.',
+    'SPARE is opened for reading only. Exits with 4 where no copy is valid: FILE then holds the bytes, and no table.',
   ],
   examples: [
     { command: 'dmremap backup /dev/sdb spare.backup', says: 'To a file, to be kept on another disk:' },
@@ -50,11 +54,12 @@ export const backupCommand: Command = {
       const status = tellReading(context, path, reading);
       const inUse = await tellUse(context, path, opened);
       const now = context.now();
-      const report = await examineDevice(rehearsalOf(device, region), {
+      const saved = await examineDevice(rehearsalOf(device, region), {
         geometry: 'driver',
         now,
         ...limits(),
       });
+      const report = await withDevice(context, { device, path, limits }, saved, now);
       const { file: bytes, backup } = makeBackup(region, report, device.info, now);
       const file = absolute(context, given);
       context.progress?.begin('save');
@@ -80,7 +85,8 @@ function tell(
   const whole = backup.elected !== null && missing.length === 0;
   const exitStatus = status | (whole ? exitBits.clean : exitBits.damageLeft);
   if (args.flags.has('json')) {
-    context.stdout.write(jsonText({ ...backup, path, file, ...reading, exitStatus }));
+    const restorable = backup.elected !== null;
+    context.stdout.write(jsonText({ ...backup, path, file, ...reading, restorable, exitStatus }));
     return exitStatus;
   }
   const { elected, dataInside } = backup;
@@ -89,7 +95,7 @@ function tell(
   print(context, [
     `saved the metadata of ${escapeText(path)} to ${escapeText(file)}: ${bytesText(BigInt(backup.region.bytes))}`,
     elected === null
-      ? '  NO copy is valid: this is a backup of the damage'
+      ? `  NO copy is valid: ${withoutTable(report)}`
       : `  copy ${elected.copy} is elected: sequence ${elected.sequence}, ${counted(elected.remaps, 'remap')}; valid: ${copiesText(valid)}`,
     ...(missing.length > 0 ? [`  NOT in it: ${copiesText(missing)}, which cannot be read`] : []),
     ...(dataInside.length > 0
@@ -99,9 +105,38 @@ function tell(
           '    each write to the metadata can destroy it: copy these sectors of the spare to a safe place before',
         ]
       : []),
-    `  bring its table back with: ${commandLine(`restore --backup ${shellQuote(file)}`, path)}`,
+    ...foreignText(report),
+    ...wayBack(report, file, path),
   ]);
   return exitStatus;
+}
+
+/** What there is instead of a table. */
+const withoutTable = ({ copies, strangers }: Report): string => {
+  if (copies.some(looksLikeOurs)) return 'this is a backup of the damage';
+  return strangers.unknown === null ? 'there is no metadata' : 'there is no metadata; other bytes were saved';
+};
+
+const foreignText = ({ strangers: { marks, told } }: Report): string[] => {
+  const holds = [...strangerClauses(marks), ...told];
+  return holds.length === 0 ? [] : [`  it holds ${escapeText(listOf(holds))}`];
+};
+
+/** How a table comes back out of the file; where there is none in it, what the file is good for. */
+function wayBack({ elections, ambiguities }: Report, file: string, path: string): string[] {
+  if (elections.ours === null) {
+    return [
+      '  there is no table in it, so `restore` has nothing to bring back; the bytes of the structures are in it, for a look:',
+      `    ${commandLine('examine', file)}`,
+    ];
+  }
+  const words = `restore --backup ${shellQuote(file)}`;
+  if (ambiguities.length === 0) return [`  bring its table back with: ${commandLine(words, path)}`];
+  return [
+    '  more than one table in it could be the right one: look which, and bring it back by the number of its copy:',
+    `    ${commandLine('examine --compare', file)}`,
+    `    ${commandLine(`${words} --copy N`, path)}`,
+  ];
 }
 
 function insideText({ dataInside }: MetadataBackup): string {

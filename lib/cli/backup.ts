@@ -55,16 +55,7 @@ export interface Written<T> {
   readonly backup: Backup | null;
 }
 
-/** Reads what is there, plans and carries the plan out. What `operate` refuses ends it before anything is saved. */
-export async function planAndWrite<T>(
-  context: Context,
-  spare: HeldSpare,
-  job: WriteJob<T>,
-): Promise<Written<T>> {
-  return carryOut(context, spare, job, await planOf(context, spare, job));
-}
-
-/** Reads what is there and plans; writes nothing. */
+/** Reads what is there and plans; writes nothing. What `operate` refuses ends it before anything is saved. */
 export async function planOf<T>(context: Context, spare: Spare, { operate }: WriteJob<T>): Promise<Plan<T>> {
   const region = await readRegion(spare.device, spare.limits);
   context.progress?.begin('plan');

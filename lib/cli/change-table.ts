@@ -8,16 +8,19 @@ import { brokenBlocks } from '../store/whole-blocks.js';
 import { listOf, pick } from '../store/words.js';
 import { explainAmbiguity } from './ambiguity.js';
 import type { Args } from './args.js';
-import { type Backup, backupChoice, planAndWrite } from './backup.js';
+import { type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
 import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { ExplainedError } from './failure.js';
 import { copyOption } from './numbers.js';
+import { strangerYesOption } from './other-main.js';
 import { type ReadBack, readBack } from './read-back.js';
 import type { HeldSpare } from './spare.js';
+import { planByName } from './strangers.js';
 
 export const changeOptions = {
   copy: { value: 'N', help: 'go on from copy N (0 to 4), where more than one could be the right one' },
+  ...strangerYesOption,
   ...dataInMetadataOption,
   'allow-unaligned': {
     help: 'where logical blocks have 4096 bytes, leave remaps of parts of one: the kernel module uses no such remap',
@@ -45,7 +48,7 @@ export async function changeTable<T>(
   const { command, spacing } = options;
   const copy = copyOption(args, command);
   const blockSectors = blockSectorsOf(spare);
-  const { result, backup } = await planAndWrite(context, spare, {
+  const job: WriteJob<{ result: T; commit: CommitReport }> = {
     command,
     backup: backupChoice(args, command),
     operate: async (device, now) => {
@@ -61,7 +64,9 @@ export async function changeTable<T>(
       });
       return { result, commit };
     },
-  });
+  };
+  const plan = await planByName(context, args, spare, job);
+  const { result, backup } = await carryOut(context, spare, job, plan);
   return { ...result, backup, ...(await readBack(context, spare)) };
 }
 

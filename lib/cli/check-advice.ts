@@ -1,10 +1,12 @@
 // Room: cli, pure part. What to do about a spare, in the order in which to do it, with the exact commands to type.
+import { geometries } from '../format/geometry.js';
 import { handoverDoubts } from '../recovery/handover-doubts.js';
 import { planRepair } from '../recovery/repair-plan.js';
 import { validCopies } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
+import { strangerClauses, underStructures } from '../store/strangers.js';
 import { sameButIndex } from '../store/table.js';
-import { copiesText, pick } from '../store/words.js';
+import { copiesText, listOf, pick } from '../store/words.js';
 import type { Advice } from './advice.js';
 import { isBlank } from './check-verdict.js';
 import { commandLine, shellQuote } from './escape.js';
@@ -17,6 +19,7 @@ export function recommendations(report: Report, path: string): Advice[] {
   if (report.elections.ours === null) return withoutTable(report, path);
   const isDoubtful = report.ambiguities.length > 0;
   return [
+    ...foreign(report, path),
     ...(isDoubtful ? choices(report, path) : []),
     ...clock(report),
     //  First: a repair or a handover would destroy that data, and is refused.
@@ -39,7 +42,7 @@ function withoutTable(report: Report, path: string): Advice[] {
   const { copies, otherCopies, activation } = report;
   if (copies.every(({ slot }) => slot.state === 'absent')) return [];
   //  Also at the places that were not asked for.
-  if (isBlank(copies) && isBlank(otherCopies)) {
+  if (isBlank(copies) && isBlank(otherCopies) && isVacant(report)) {
     const says = 'if this is the right device, and a new one, write empty metadata for its main device';
     return [{ says, commands: [commandLine('create --main MAIN', path)] }];
   }
@@ -56,6 +59,19 @@ function withoutTable(report: Report, path: string): Advice[] {
       commands: [commandLine('restore --backup FILE', path)],
     },
   ];
+}
+
+/** Whether `create` would find nothing to refuse for. */
+const isVacant = ({ strangers: { marks, told, unknown, unread } }: Report): boolean =>
+  marks.length + told.length + unread.length === 0 && unknown === null;
+
+/** Before what overwrites it. */
+function foreign({ strangers, geometry }: Report, path: string): Advice[] {
+  const over = underStructures(strangers.marks, geometries[geometry]);
+  if (over.length === 0) return [];
+  const what = listOf(strangerClauses(over));
+  const says = `foreign data: ${what}. Make sure that nobody needs it: commands that write here overwrite it, and ask for the name of the spare`;
+  return [{ says, commands: [commandLine('examine', path)] }];
 }
 
 /** `sdb.backup`, in the folder where it is typed. */
@@ -169,8 +185,10 @@ function handover(report: Report, path: string): Advice[] {
     if (isHalfHandedOver(report)) return [];
     return [{ says: `handover, once the table is chosen: ${restart}`, commands: [] }];
   }
-  const when = isAhead(report) ? ', once the clock is right' : '';
-  const commands = isRepairable(report) ? [commandLine('handover', path)] : [];
+  //  A mark over a slot goes with a repair, which asks for the name of the spare.
+  const isMarked = underStructures(report.strangers.marks, geometries.driver).length > 0;
+  const when = isAhead(report) ? ', once the clock is right' : isMarked ? ', after the repair' : '';
+  const commands = isRepairable(report) && !isMarked ? [commandLine('handover', path)] : [];
   return [{ says: `handover${when}: ${restart}`, commands }];
 }
 

@@ -4,6 +4,7 @@ import type { UnixSeconds } from '../base/units.js';
 import type { Device, DeviceInfo } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/native-device.js';
 import type { InUse } from '../device/use.js';
+import type { Probe } from './blkid.js';
 import type { Progress } from './progress.js';
 
 /** Where text goes. Never throws: a reader that went away is main's business. */
@@ -42,6 +43,8 @@ export interface Context {
    * ABORT_ERR where `signal` is aborted. Missing where nobody can be asked: stdin or stderr is no terminal.
    */
   readonly ask?: ((question: string, signal: AbortSignal) => Promise<string | undefined>) | undefined;
+  /** What another program takes a path for. Missing where none is to be asked. */
+  readonly probe?: Probe | undefined;
   /** How far the command is. Made by run(), for commands that tell. */
   readonly progress?: Progress | undefined;
 }

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { DmremapError } from '../base/errors.js';
 import { sectorsIn } from '../base/units.js';
+import { looksLikeOurs } from '../store/activation.js';
 import { refuseExisting } from '../store/admission.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
@@ -20,6 +21,7 @@ import { choiceOption, timeoutOption, wholeNumber } from './numbers.js';
 import { allowedOther, askedByName, refuseTableOfOthers, tableYesOption } from './other-main.js';
 import { electsBoth, readBack, readBackLine } from './read-back.js';
 import { type Spare, withSpare } from './spare.js';
+import { refuseStrangers, tellStrangers, withProbe } from './strangers.js';
 import { sectorsText } from './text.js';
 
 const name = 'create';
@@ -44,9 +46,12 @@ export const createCommand: Command = {
   operands: 'SPARE',
   summary: 'write empty metadata to a spare that has none',
   about: [
-    'Refuses a spare that holds metadata, a file system or a partition table, unless --force is given. Saves what is',
-    'there before, and says how to undo it. The spare is held exclusively.',
-    'Where a table is there that belongs to another main device, or that holds remaps, --force is not enough: the name of',
+    'Refuses a spare that holds metadata, a file system, a member of a RAID, a partition table or any bytes that are not zero',
+    'where the metadata goes, unless --force is given, and says what it sees: it knows some eighty kinds of data, by marks at',
+    'the start of a device and at its end, and asks blkid where that is installed. Saves what is there before, and says how to',
+    'undo it. The spare is held exclusively.',
+    'Where a table is there that belongs to another main device, or that holds remaps, or a table and other data beside it,',
+    '--force is not enough: the name of',
     'SPARE has to be typed. A terminal is asked for it, and --yes gives it; --timeout does not run meanwhile.',
     'The kernel module wants a spare of about 2.7 % of main, and logical blocks of one size. Where it would refuse these devices,',
     'a warning says so; a spare that only user space uses is fine then.',
@@ -64,7 +69,7 @@ export const createCommand: Command = {
   ],
   options: {
     main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
-    force: { help: 'overwrite metadata, or a file system, that is there already' },
+    force: { help: 'overwrite what is there already: metadata, a file system, or bytes that nobody knows' },
     ...tableYesOption,
     ...copyIndexOption,
     ...writeOptions,
@@ -79,8 +84,11 @@ export const createCommand: Command = {
     const main = await mainSize(context, args, path);
     return withSpare(context, args, path, name, async (spare) => {
       const { device, limits } = spare;
-      const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
-      refuseExisting(path, before, args.flags.has('force'));
+      const force = args.flags.has('force');
+      const found = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
+      const before = await withProbe(context, path, found);
+      refuseExisting(path, before, force);
+      if (force) tellStrangers(context, path, before);
       const job: WriteJob<Pick<Created, 'sequence' | 'mainSectors' | 'spareSectors'>> = {
         command: name,
         backup: saveTo,
@@ -89,7 +97,7 @@ export const createCommand: Command = {
             mainSectors: main.sectors,
             copyIndex,
             now,
-            force: args.flags.has('force'),
+            force,
             allowUnsafe: args.flags.has('allow-single-copy'),
             ...limits(),
           });
@@ -100,7 +108,11 @@ export const createCommand: Command = {
       };
       const plan = await askedByName(context, args, spare, async (isNamed) => {
         const plan = await planOf(context, spare, job);
-        if (!allowOther && !isNamed) await refuseTableOfOthers(spare, plan);
+        if (!allowOther && !isNamed) {
+          await refuseTableOfOthers(spare, plan);
+          //  Whoever was told of the one may not have looked for the other.
+          if (before.copies.some(looksLikeOurs)) refuseStrangers(path, before.strangers.marks);
+        }
         return plan;
       });
       const { result, backup } = await carryOut(context, spare, job, plan);

@@ -1,12 +1,12 @@
 // Room: cli. `dmremap handover`: makes a spare ready for the kernel module.
-import { handover } from '../recovery/handover.js';
+import { type HandoverReport, handover } from '../recovery/handover.js';
 import type { CommitReport } from '../store/commit-report.js';
 import type { ValidSlot } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
-import { type Backup, backupChoice, planAndWrite } from './backup.js';
+import { type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
 import {
   type Command,
   copyIndexOption,
@@ -21,7 +21,9 @@ import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { handoverSource, isHandedOver } from './handover-plan.js';
 import { choiceOption, timeoutOption } from './numbers.js';
+import { allowedOther, strangerYesOption } from './other-main.js';
 import { withSpare } from './spare.js';
+import { planByName } from './strangers.js';
 import { counted } from './text.js';
 
 const name = 'handover';
@@ -54,12 +56,19 @@ export const handoverCommand: Command = {
       says: 'With the copies numbered as the module numbers them:',
     },
   ],
-  options: { ...copyIndexOption, ...dataInMetadataOption, ...writeOptions, ...jsonOption },
+  options: {
+    ...copyIndexOption,
+    ...strangerYesOption,
+    ...dataInMetadataOption,
+    ...writeOptions,
+    ...jsonOption,
+  },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['SPARE'], name);
     const copyIndex = choiceOption(args, 'copy-index', ['own', 'zero'], name);
     const saveTo = backupChoice(args, name);
     timeoutOption(args, name);
+    allowedOther(args, path, name);
     const allowed = {
       allowUnsafe: args.flags.has('allow-single-copy'),
       allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
@@ -69,11 +78,13 @@ export const handoverCommand: Command = {
       const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
       const source = handoverSource(path, before, allowed);
       if (isHandedOver(before, source)) return tell(context, args, path, { source, done: null });
-      const { result, backup } = await planAndWrite(context, spare, {
+      const job: WriteJob<HandoverReport> = {
         command: name,
         backup: saveTo,
         operate: (target, now) => handover(target, { ...allowed, copyIndex, now, ...limits() }),
-      });
+      };
+      const plan = await planByName(context, args, spare, job);
+      const { result, backup } = await carryOut(context, spare, job, plan);
       const { commit, after } = result;
       return tell(context, args, path, { source, done: commit && { commit, after, backup } });
     });

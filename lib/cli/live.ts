@@ -8,6 +8,7 @@ import type { Reading } from '../store/steady.js';
 import type { Context } from './context.js';
 import { escapeMessage } from './escape.js';
 import { exitBits } from './exit-status.js';
+import { withProbe } from './strangers.js';
 
 /** Says so on stderr. Returns the bit of the exit status: 4 where what was read may be of two moments. */
 export function tellReading({ stderr }: Context, path: string, reading: Reading): number {
@@ -44,10 +45,11 @@ export async function examineSpare(
   const device = await context.openDevice(path, { mode: 'read', direct: 'prefer', signal });
   try {
     //  Both at once: the kernel takes its time for some of what is asked.
-    const [report, inUse] = await Promise.all([
+    const [found, inUse] = await Promise.all([
       examineDevice(device, { ...options, signal }),
       tellUse(context, path, device),
     ]);
+    const report = await withProbe(context, path, found);
     return { report: { ...report, inUse }, status: tellReading(context, path, report) };
   } finally {
     //  After an abort nobody waits for the device.

@@ -64,7 +64,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 /** A function, for CommonJS: that is what the command is bundled to, because Node starts it sooner. */
 async function main(): Promise<never> {
   //  Only now: a signal that comes while these are loaded must be a cancellation too.
-  const { clockSeconds, openDevice, run } = await import('./program.js');
+  const { blkidProbe, clockSeconds, openDevice, run } = await import('./program.js');
 
   const stdout = output(process.stdout);
   const stderr = output(process.stderr);
@@ -83,6 +83,7 @@ async function main(): Promise<never> {
     signal: controller.signal,
     openDevice,
     drainWaitMs: 1000,
+    probe: blkidProbe(),
     ask: stderr.sink.isTTY && process.getBuiltinModule('node:tty').isatty(0) ? ask : undefined,
   });
 

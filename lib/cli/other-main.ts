@@ -28,6 +28,11 @@ export const tableYesOption = {
   yes: { value: 'NAME', help: 'the name of SPARE: write although a table of another main device is there' },
 } as const;
 
+/** For commands that change the table which is there. */
+export const strangerYesOption = {
+  yes: { value: 'NAME', help: "the name of SPARE: write although somebody else's data is over a slot" },
+} as const;
+
 /** Whether it is a refusal that the name of the spare lets pass. */
 export const wantsName = (error: unknown): error is DmremapError =>
   error instanceof DmremapError && (error.code === 'ERR_OTHER_MAIN' || error.code === 'ERR_DATA_PRESENT');

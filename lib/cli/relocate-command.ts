@@ -8,6 +8,7 @@ import { planFor, type RelocateReport, rangesBehind, relocate } from '../recover
 import { placeSectors, type RelocationPlan } from '../recovery/relocate-plan.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
+import type { Stranger } from '../store/strangers.js';
 import { listOf, pick } from '../store/words.js';
 import { ambiguousError } from './ambiguity.js';
 import { type Args, exactOperands } from './args.js';
@@ -21,9 +22,11 @@ import { exitBits } from './exit-status.js';
 import { ExplainedError, explanation } from './failure.js';
 import { limitsOf } from './limits.js';
 import { copyOption, timeoutOption, wholeNumber } from './numbers.js';
+import { allowedOther, askedByName, strangerYesOption } from './other-main.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { relocatedLines, relocationLines, statusAfter } from './relocate-text.js';
 import { openForReading, type Spare, withSpare } from './spare.js';
+import { overwrittenBy, refuseStrangers, strangerNotes, toStrangersJson } from './strangers.js';
 import { indented } from './text.js';
 
 const name = 'relocate';
@@ -36,6 +39,8 @@ interface Outlook {
   readonly job: WriteJob<RelocateReport>;
   /** Null where it is refused, or there is nothing to move. */
   readonly trial: Plan<RelocateReport> | null;
+  /** Marks of somebody else's data that would be overwritten. */
+  readonly overwrites: readonly Stranger[];
 }
 
 interface Carried {
@@ -77,6 +82,7 @@ export const relocateCommand: Command = {
       help: 'sectors of the spare, as 1280,1304, whose places cannot be read or written: move nothing there',
     },
     doubtful: { help: 'move what may be no data too, and metadata that lies where data was' },
+    ...strangerYesOption,
     ...dataInMetadataOption,
     ...writeOptions,
     ...jsonOption,
@@ -86,11 +92,16 @@ export const relocateCommand: Command = {
     copyOption(args, name);
     avoidOption(args);
     backupChoice(args, name);
+    const isGiven = allowedOther(args, path, name);
     const planned = plannedOption(context, args, name);
     const timeoutMs = timeoutOption(args, name);
     if (args.flags.has('apply')) {
       return withSpare(context, args, path, name, async (spare) => {
-        const outlook = await lookAt(context, args, spare, planned?.now);
+        const outlook = await askedByName(context, args, spare, async (isNamed) => {
+          const outlook = await lookAt(context, args, spare, planned?.now);
+          if (!isNamed && !isGiven) refuseStrangers(path, outlook.overwrites);
+          return outlook;
+        });
         refuseOtherPlan(path, outlook.trial, planned?.id);
         const { refusal, trial, job } = outlook;
         if (refusal !== null) throw explained(path, outlook, refusal);
@@ -102,7 +113,8 @@ export const relocateCommand: Command = {
     const limits = limitsOf(context, timeoutMs);
     await using device = await openForReading(context, path, limits);
     const outlook = await lookAt(context, args, { device, path, limits });
-    const id = outlook.trial === null ? [] : [`plan ${outlook.trial.id}`];
+    const notes = strangerNotes(outlook.overwrites);
+    const id = outlook.trial === null ? [] : [...notes, `plan ${outlook.trial.id}`];
     const end = outlook.trial === null ? 'nothing was written' : 'nothing was written: --apply does it';
     told(context, args, path, outlook, [...id, end]);
     return tell(context, args, path, outlook, null);
@@ -135,12 +147,15 @@ async function lookAt(
   const way = 'name the copy to go on from with --copy N';
   const refusal =
     plan.refusal?.code === 'ERR_METADATA_AMBIGUOUS' ? ambiguousError(report, `${path}: `, way) : plan.refusal;
-  if (refusal !== null || plan.moves.length === 0) return { report, plan, refusal, job, trial: null };
+  if (refusal !== null || plan.moves.length === 0) {
+    return { report, plan, refusal, job, trial: null, overwrites: [] };
+  }
   const all = await readRegion(device, limits, rangesBehind(plan)).catch(async (error) => {
     throw (await unreadablePlaces(args, { device, path, limits }, plan)) ?? error;
   });
   context.progress?.begin('plan');
-  return { report, plan, refusal, job, trial: await rehearse(device, all, now, operate) };
+  const trial = await rehearse(device, all, now, operate);
+  return { report, plan, refusal, job, trial, overwrites: overwrittenBy(report.strangers.marks, trial) };
 }
 
 /** `--avoid LIST`. */
@@ -221,7 +236,7 @@ function tell(context: Context, args: Args, path: string, outlook: Outlook, carr
 /** The document dmremap.relocate/1 (docs/relocate.schema.json). */
 function toRelocateJson(
   path: string,
-  { plan: { source, inside, order }, refusal, trial }: Outlook,
+  { plan: { source, inside, order }, refusal, trial, overwrites }: Outlook,
   carried: Carried | null,
   exitStatus: number,
 ) {
@@ -243,6 +258,7 @@ function toRelocateJson(
       to: to === null ? null : `${to}`,
     })),
     order: order.map(({ copy }) => copy),
+    overwrites: toStrangersJson(overwrites),
     plan: trial && {
       id: trial.id,
       writes: trial.writes.map(({ offset, bytes }) => ({

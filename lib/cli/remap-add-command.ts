@@ -11,6 +11,7 @@ import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit
 import type { Context } from './context.js';
 import { jsonText } from './escape.js';
 import { choiceOption, copyOption, timeoutOption, wholeNumber } from './numbers.js';
+import { allowedOther } from './other-main.js';
 import { withSpare } from './spare.js';
 import { table } from './text.js';
 
@@ -44,6 +45,7 @@ export const remapAddCommand: Command = {
   async run(context, args) {
     const { path, wanted } = operandsOf(args);
     copyOption(args, name);
+    allowedOther(args, path, name);
     const spacing = choiceOption(args, 'spacing', ['8', '1'], name) === '1' ? 1 : 8;
     backupChoice(args, name);
     timeoutOption(args, name);

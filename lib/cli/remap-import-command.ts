@@ -19,6 +19,7 @@ import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { type Imported, importedFrom, importFormats, maxImportBytes } from './import-file.js';
 import { choiceOption, copyOption, timeoutOption } from './numbers.js';
+import { allowedOther } from './other-main.js';
 import { withSpare } from './spare.js';
 import { counted } from './text.js';
 
@@ -63,6 +64,7 @@ export const remapImportCommand: Command = {
     const [path = '', file = ''] = exactOperands(args, ['SPARE', 'FILE'], name);
     const format = choiceOption(args, 'format', importFormats, name);
     const copy = copyOption(args, name);
+    allowedOther(args, path, name);
     backupChoice(args, name);
     timeoutOption(args, name);
     const timestamp = unixNanoseconds(context.now() * 1_000_000_000n);

@@ -11,6 +11,7 @@ import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit
 import type { Context } from './context.js';
 import { jsonText } from './escape.js';
 import { copyOption, timeoutOption, wholeNumber } from './numbers.js';
+import { allowedOther } from './other-main.js';
 import { withSpare } from './spare.js';
 import { table } from './text.js';
 
@@ -42,6 +43,7 @@ export const remapRemoveCommand: Command = {
   async run(context, args) {
     const { path, originals } = operandsOf(args);
     copyOption(args, name);
+    allowedOther(args, path, name);
     backupChoice(args, name);
     timeoutOption(args, name);
     const allowed = args.flags.has('allow-data-in-metadata');

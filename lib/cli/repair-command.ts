@@ -15,12 +15,13 @@ import { toGhostsJson } from './ghost-text.js';
 import { limitsOf } from './limits.js';
 import { tellReading } from './live.js';
 import { timeoutOption } from './numbers.js';
-import { askedByName, wantsName, yesOption } from './other-main.js';
+import { allowedOther, askedByName, wantsName, yesOption } from './other-main.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { ghostOption, lookAt, useOption } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
 import { openForReading, withSpare } from './spare.js';
+import { refuseStrangers, strangerNotes, toStrangersJson } from './strangers.js';
 import { bytesText } from './text.js';
 
 const name = 'repair';
@@ -94,6 +95,7 @@ export const repairCommand: Command = {
     useOption(args);
     ghostOption(args);
     backupChoice(args, name);
+    const isGiven = allowedOther(args, path, name);
     const planned = plannedOption(context, args, name);
     const output = outputOption(args);
     const timeoutMs = timeoutOption(args, name);
@@ -102,6 +104,7 @@ export const repairCommand: Command = {
         const outlook = await askedByName(context, args, spare, async (isNamed) => {
           const outlook = await lookAt(context, args, spare, planned?.now, isNamed);
           if (wantsName(outlook.refusal)) throw outlook.refusal;
+          if (!isNamed && !isGiven) refuseStrangers(path, outlook.overwrites);
           return outlook;
         });
         refuseOtherPlan(path, outlook.trial, planned?.id);
@@ -163,9 +166,9 @@ function told(
   if (!args.flags.has('json')) print(context, [...planLines(path, outlook), ...end]);
 }
 
-function planEnd({ trial }: RepairOutlook): string[] {
+function planEnd({ trial, overwrites }: RepairOutlook): string[] {
   if (trial === null) return ['nothing was written'];
-  return [`plan ${trial.id}`, 'nothing was written: --apply does it'];
+  return [...strangerNotes(overwrites), `plan ${trial.id}`, 'nothing was written: --apply does it'];
 }
 
 function tell(context: Context, args: Args, path: string, outlook: RepairOutlook, carried: Carried): number {
@@ -202,7 +205,7 @@ function statusOf(
 /** The document dmremap.repair/1 (docs/repair.schema.json). */
 function toRepairJson(
   path: string,
-  { report, plan, reading, steps, refusal, file, trial }: RepairOutlook,
+  { report, plan, reading, steps, refusal, file, trial, overwrites }: RepairOutlook,
   { commit, after, backup, output }: Carried,
   left: readonly string[] | null,
   exitStatus: number,
@@ -218,6 +221,7 @@ function toRepairJson(
     source: source && { copy: source.copy, sequence: `${source.sequence}`, file },
     ghosts: toGhostsJson(report, plan),
     steps,
+    overwrites: toStrangersJson(overwrites),
     plan: trial && {
       id: trial.id,
       writes: trial.writes.map(({ offset, bytes }) => ({

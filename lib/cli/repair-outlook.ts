@@ -27,6 +27,7 @@ import {
   restoreSteps,
 } from './repair-steps.js';
 import type { Spare } from './spare.js';
+import { overwrittenBy, withDevice } from './strangers.js';
 
 const name = 'repair';
 
@@ -101,6 +102,7 @@ export async function lookAt(
   let way: Way;
   if (file !== null) {
     const table = await tableInFile(context, file);
+    report = await withDevice(context, { device, path, limits }, first, now);
     way = wayFromFile(
       args,
       { device, limits },
@@ -129,6 +131,8 @@ export async function lookAt(
     job,
     refusal: refusal?.code === 'ERR_METADATA_AMBIGUOUS' ? ambiguous(report) : refusal,
     trial: trial instanceof DmremapError ? null : trial,
+    overwrites:
+      trial instanceof DmremapError || trial === null ? [] : overwrittenBy(report.strangers.marks, trial),
   };
 }
 

@@ -10,6 +10,7 @@ import type { CommitReport } from '../store/commit-report.js';
 import type { Report, ReportCopy } from '../store/examine.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import type { Reading } from '../store/steady.js';
+import type { Stranger } from '../store/strangers.js';
 import { copiesText } from '../store/words.js';
 import type { WriteJob } from './backup.js';
 import { ExplainedError } from './failure.js';
@@ -36,6 +37,8 @@ export interface RepairOutlook {
   readonly steps: readonly RepairStep[];
   /** Why `--apply` is refused; null where it is not. */
   readonly refusal: DmremapError | null;
+  /** Marks of somebody else's data that would be overwritten. */
+  readonly overwrites: readonly Stranger[];
   readonly job: WriteJob<RepairDone> | null;
   /** What would be written, byte for byte; null where it is refused, or there is nothing to do. */
   readonly trial: Plan<RepairDone> | null;

@@ -3,8 +3,9 @@ import { MemoryDevice } from '../device/memory-device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
 import { writeNewFile } from '../recovery/new-file.js';
 import { inMemory } from '../recovery/rehearse.js';
-import { type RestoreReport, restore, sectorsOfSpare } from '../recovery/restore.js';
+import { admitRestore, type RestoreReport, restore, sectorsOfSpare } from '../recovery/restore.js';
 import { type DumpedCopy, fromDumpJson, maxDumpBytes } from '../store/dump-reader.js';
+import { examineDevice } from '../store/examine-device.js';
 import type { Problem } from '../store/json-reader.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, notEmpty, UsageError } from './args.js';
@@ -26,6 +27,7 @@ import { tableInFile } from './file-table.js';
 import { copyOption, timeoutOption } from './numbers.js';
 import { allowedOther, askedByName, yesOption } from './other-main.js';
 import { withSpare } from './spare.js';
+import { withProbe } from './strangers.js';
 import { bytesText, counted } from './text.js';
 
 const name = 'restore';
@@ -52,7 +54,8 @@ export const restoreCommand: Command = {
     'The table becomes the one with the highest sequence on SPARE, as by any commit: at every moment a reader finds the',
     'table from before or the new one. The data of the remapped sectors is not in it, nor is it copied.',
     'Where SPARE belongs to another main device, or holds other data, its name has to be typed: a terminal is asked for it,',
-    'and --yes gives it; --timeout does not run meanwhile. What is there is saved before, and the way to undo it is told.',
+    'and --yes gives it; --timeout does not run meanwhile. For bytes that nobody knows, where there is nothing of dmremap, --force',
+    'is enough. What is there is saved before, and the way to undo it is told.',
     '--output writes to a new file instead, 655360 bytes, which every command takes for the spare.',
   ],
   examples: [
@@ -74,6 +77,7 @@ export const restoreCommand: Command = {
     'allow-flaws': {
       help: 'take a dump whose table has duplicates, or sectors beyond the devices, as it is',
     },
+    force: { help: 'write over bytes that nobody knows, where there is nothing of dmremap' },
     ...yesOption,
     ...preimageOption,
     buffered: writeOptions.buffered,
@@ -100,7 +104,13 @@ export const restoreCommand: Command = {
     }
     const allowed = { allowUnsafe, allowDataInMetadata };
     return withSpare(context, args, path, name, async (spare) => {
+      const force = args.flags.has('force');
+      const { device, limits } = spare;
+      const found = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
+      const before = await withProbe(context, path, found);
       const { job, plan } = await askedByName(context, args, spare, async (isNamed) => {
+        //  On the spare itself: a trial in memory does not see its end.
+        admitRestore(device, before, source.slot, { ...allowed, allowOther: allowOther || isNamed, force });
         const job: WriteJob<RestoreReport> = {
           command: name,
           backup: saveTo,
@@ -108,6 +118,7 @@ export const restoreCommand: Command = {
             restore(device, source.slot, {
               ...allowed,
               allowOther: allowOther || isNamed,
+              force,
               now,
               ...spare.limits(),
             }),
@@ -144,7 +155,7 @@ function sourceOption(args: Args): From {
 function outputOption(args: Args): string | undefined {
   const output = args.values.get('output');
   if (output === undefined) return undefined;
-  const ofSpare = ['yes', 'preimage', 'buffered', 'timeout', 'allow-single-copy'];
+  const ofSpare = ['yes', 'force', 'preimage', 'buffered', 'timeout', 'allow-single-copy'];
   const stray = ofSpare.find((option) => args.values.has(option) || args.flags.has(option));
   if (stray !== undefined) throw new UsageError(`'--${stray}' and '--output' exclude each other`, name);
   return notEmpty(output, '--output', name);

@@ -32,6 +32,7 @@ import { ExplainedError } from './failure.js';
 import { timeoutOption } from './numbers.js';
 import { allowedOther, askedByName, refusePuttingBackOver, tableYesOption } from './other-main.js';
 import { type HeldSpare, type Spare, withSpare } from './spare.js';
+import { overwrittenBy, refuseStrangers } from './strangers.js';
 import { counted, utcOf } from './text.js';
 
 const name = 'undo';
@@ -61,7 +62,8 @@ export const undoCommand: Command = {
     'FILE is what a write command has saved; it told its name. It is proven first, to the last byte. Without SPARE the',
     'spare is the one that FILE was saved from, where that is known to be the same device still; after a reboot it has to',
     'be named. Where anything but that command has written to it since, nothing is put back without --force;',
-    'and where that is metadata of another main device, not before the name of SPARE is typed, or given with --yes.',
+    'and where that is metadata of another main device, or a file system or the like, not before the name of SPARE is typed, or',
+    'given with --yes.',
     'What is there now is saved before, so an undo can be undone. At every moment a reader finds the table from before or',
     'the one that is put back; an undo that was interrupted, whatever interrupted it, goes on when it is run again.',
     'Everything is read again afterwards. The exit status is that of a check of what was put back.',
@@ -175,7 +177,11 @@ async function outlookOf(
   const job = { command: name, backup: backupChoice(args, name, 'preimage'), operate };
   context.progress?.begin('plan');
   const plan = await rehearse(device, found, now, operate);
-  if (!allowOther) await refusePuttingBackOver(spare, plan, [...since.keys()]);
+  if (!allowOther) {
+    await refusePuttingBackOver(spare, plan, [...since.keys()]);
+    const written = before.strangers.marks.filter(({ copies }) => copies.some((copy) => since.has(copy)));
+    refuseStrangers(spare.path, overwrittenBy(written, plan));
+  }
   return { job, plan, since, outside };
 }
 

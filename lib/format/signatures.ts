@@ -1,59 +1,77 @@
-// Room: format. Whose data it may be that a spare still holds: file systems, containers and partition tables that leave
-// their mark in the first 128 KiB, where copy 0 goes. A new table would destroy them.
+// Room: format, pure part. Whose data it may be that a spare still holds: file systems, containers, members of a RAID and
+// partition tables, by the marks that they leave at the start of a device and at its end. A new table would destroy them.
+import { containers } from './signatures/containers.js';
+import { diskLabels } from './signatures/disk-labels.js';
+import { fileSystems } from './signatures/file-systems.js';
+import type { Mark, Place } from './signatures/mark.js';
+import type { Range, SparseBytes } from './signatures/sparse-bytes.js';
 
-interface Signature {
+export { type Extent, type Range, SparseBytes } from './signatures/sparse-bytes.js';
+
+/** A mark that was found. */
+export interface FoundMark extends Range {
+  /** Of what, to follow "it holds". */
   readonly name: string;
-  /** Byte offsets where `bytes` may stand. */
-  readonly at: readonly number[];
-  readonly bytes: readonly number[];
-  /** For short marks, which random bytes may carry too: what else must hold. */
-  readonly plausible?: (start: DataView) => boolean;
 }
 
-const ascii = (text: string): number[] => Array.from(text, (letter) => letter.charCodeAt(0));
+const signatures = [...fileSystems, ...containers, ...diskLabels];
 
-/** A partition entry has a status of 0 or 0x80, and a type. */
-const isPartitionTable = (start: DataView): boolean => {
-  const entries = [446, 462, 478, 494];
-  return (
-    entries.every((at) => (start.getUint8(at) & 0x7f) === 0) &&
-    entries.some((at) => start.getUint8(at + 4) !== 0)
+/** Every mark that is there, where its structure was read. Those of one kind of data follow each other. */
+export function findMarks(bytes: SparseBytes, sizeBytes: bigint): FoundMark[] {
+  return signatures.flatMap(({ name, marks }) =>
+    marks.flatMap((mark) => {
+      const base = placeOn(mark.base, sizeBytes);
+      if (base === undefined || !isThere(mark, base, bytes)) return [];
+      return [{ name, offset: base + BigInt(mark.at), length: mark.bytes.length }];
+    }),
   );
-};
+}
 
-const signatures: readonly Signature[] = [
-  { name: 'an XFS file system', at: [0], bytes: ascii('XFSB') },
-  { name: 'a LUKS container', at: [0], bytes: [...ascii('LUKS'), 0xba, 0xbe] },
-  { name: 'a SquashFS file system', at: [0], bytes: ascii('hsqs') },
-  { name: 'an NTFS file system', at: [3], bytes: ascii('NTFS    ') },
-  { name: 'an exFAT file system', at: [3], bytes: ascii('EXFAT   ') },
-  { name: 'a FAT file system', at: [54, 82], bytes: ascii('FAT') },
-  { name: 'an LVM physical volume', at: [0, 512, 1024, 1536], bytes: ascii('LABELONE') },
-  { name: 'a GPT partition table', at: [512, 4096], bytes: ascii('EFI PART') },
-  { name: 'an MBR partition table', at: [510], bytes: [0x55, 0xaa], plausible: isPartitionTable },
-  {
-    name: 'an ext2, ext3 or ext4 file system',
-    at: [1080],
-    bytes: [0x53, 0xef],
-    plausible: (start) => start.getUint32(1048, true) <= 6 && start.getUint32(1100, true) <= 1,
-  },
-  { name: 'an F2FS file system', at: [1024], bytes: [0x10, 0x20, 0xf5, 0xf2] },
-  { name: 'a member of a Linux RAID', at: [0, 4096], bytes: [0xfc, 0x4e, 0x2b, 0xa9] },
-  { name: 'swap space', at: [4086, 65_526], bytes: ascii('SWAPSPACE2') },
-  { name: 'an ISO 9660 file system', at: [32_769], bytes: ascii('CD001') },
-  { name: 'a Btrfs file system', at: [65_600], bytes: ascii('_BHRfS_M') },
-];
+function isThere(mark: Mark, base: bigint, bytes: SparseBytes): boolean {
+  const found = bytes.at(base + BigInt(mark.at), mark.bytes.length);
+  if (found === undefined || !mark.bytes.every((byte, at) => found[at] === byte)) return false;
+  if (mark.holds === undefined) return true;
+  const structure = bytes.at(base, mark.span);
+  return (
+    structure !== undefined &&
+    mark.holds(new DataView(structure.buffer, structure.byteOffset, structure.byteLength))
+  );
+}
+
+//  One read of so much between two marks costs less than a second read.
+const mergedGap = 4096n;
 
 /**
- * Names what the start of a device shows to be somebody else's, or null.
- * @param start the first bytes of the device, at least 4,096. What lies beyond them is not looked at.
+ * What has to be read of a device so that every mark can be seen: ranges of whole blocks of `blockBytes` in their order, those that
+ * are near as one. What does not fit the device is left out, and what lies in a range that was `tried` already.
  */
-export function signatureOf(start: Uint8Array): string | null {
-  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
-  const found = signatures.find(
-    ({ at, bytes, plausible }) =>
-      at.some((offset) => bytes.every((byte, index) => start[offset + index] === byte)) &&
-      (plausible === undefined || plausible(view)),
-  );
-  return found?.name ?? null;
+export function rangesToRead(sizeBytes: bigint, blockBytes: number, tried: readonly Range[]): Range[] {
+  const isTried = (first: bigint, end: bigint) =>
+    tried.some(({ offset, length }) => offset <= first && end <= offset + BigInt(length));
+  const block = BigInt(blockBytes);
+  const whole = sizeBytes - (sizeBytes % block);
+  const ranges: { first: bigint; end: bigint }[] = [];
+  for (const { base, span } of signatures.flatMap(({ marks }) => marks)) {
+    const offset = placeOn(base, sizeBytes);
+    if (offset === undefined || isTried(offset, offset + BigInt(span))) continue;
+    const first = offset - (offset % block);
+    const end = offset + BigInt(span) + block - 1n;
+    const wholeEnd = end - (end % block);
+    if (wholeEnd <= whole) ranges.push({ first, end: wholeEnd });
+  }
+  ranges.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
+  const merged: typeof ranges = [];
+  for (const range of ranges) {
+    const last = merged.at(-1);
+    if (last === undefined || range.first > last.end + mergedGap) merged.push({ ...range });
+    else if (range.end > last.end) last.end = range.end;
+  }
+  return merged.map(({ first, end }) => ({ offset: first, length: Number(end - first) }));
+}
+
+/** The offset of a place; undefined where it would lie before the device. What lies behind its end was not read. */
+function placeOn(place: Place, sizeBytes: bigint): bigint | undefined {
+  if (place.from === 'start') return BigInt(place.offset);
+  const offset = sizeBytes - (sizeBytes % BigInt(place.block)) - BigInt(place.distance);
+  return offset < 0n ? undefined : offset;
 }

@@ -7,10 +7,9 @@ import type { Device } from '../device/device.js';
 import type { ValidCopy } from '../format/codec.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { metadataOf, withHeader } from '../format/metadata.js';
-import { signatureOf } from '../format/signatures.js';
 import { textOf } from '../format/text.js';
 import { isForeign, looksLikeOurs } from '../store/activation.js';
-import { refuseDataInMetadata, refuseUnreadable } from '../store/admission.js';
+import { refuseData, refuseDataInMetadata, refuseKnown, refuseUnreadable } from '../store/admission.js';
 import type { CommitReport } from '../store/commit-report.js';
 import { runCommit } from '../store/commit-run.js';
 import { validCopies } from '../store/copies.js';
@@ -20,6 +19,7 @@ import type { Findings, Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
+import { strangerClauses, underStructures } from '../store/strangers.js';
 import { effectiveEntries } from '../store/table.js';
 import { withTarget } from '../store/target.js';
 import { readBack } from './read-back.js';
@@ -28,6 +28,8 @@ export interface RestoreOptions
   extends Pick<StoreOptions, 'signal' | 'timeoutMs' | 'now' | 'direct' | 'window'> {
   /** Writes although the spare shows that it is of another main device, or holds somebody else's data. */
   readonly allowOther?: boolean | undefined;
+  /** Writes although there is nothing of ours, and bytes that nobody knows. */
+  readonly force?: boolean | undefined;
   /** Leaves copies that cannot be read alone, instead of refusing: they could be newer than all others. */
   readonly allowUnreadable?: boolean | undefined;
   readonly allowUnsafe?: boolean | undefined;
@@ -44,7 +46,7 @@ export interface RestoreReport {
  * Commits the table of `source` to a spare, with a sequence above all that are there.
  *
  * Rejections: those of `openDevice`; CommitError as of a commit; with nothing written ERR_OTHER_MAIN and ERR_DATA_PRESENT
- * (unless allowed), ERR_SPARE_OUT_OF_RANGE where a remap of the table has its sector behind the end of the spare, ERR_IO
+ * (unless allowed; for bytes that nobody knows `force` is enough), ERR_SPARE_OUT_OF_RANGE where a remap of the table has its sector behind the end of the spare, ERR_IO
  * where a copy cannot be read, ERR_SINGLE_COPY, ERR_DATA_IN_METADATA, ERR_DEVICE_TOO_SMALL, ERR_SEQUENCE_EXHAUSTED.
  */
 export function restore(
@@ -111,7 +113,7 @@ export function admitRestore(
   const fitting = report.copies.filter(({ slot }) => slot.state !== 'absent').length;
   if (fitting === 0) throw new DmremapError('ERR_DEVICE_TOO_SMALL', `${path}: no copy of 131072 bytes fits`);
   if (!options.allowUnreadable) refuseUnreadable(path, report);
-  if (!options.allowOther) refuseOthers(path, report, source);
+  if (!options.allowOther) refuseOthers(path, report, source, options.force === true);
   const effective = effectiveEntries(source.entries);
   const spareSectors = sectorsOfSpare(device, source);
   const outside = source.entries.find((entry, at) => effective[at] && entry.spareSector >= spareSectors);
@@ -125,19 +127,16 @@ export function admitRestore(
   refuseDataInMetadata(source.entries, geometries.driver);
 }
 
-function refuseOthers(path: string, report: Report, source: ValidCopy): void {
+function refuseOthers(path: string, report: Report, source: ValidCopy, force: boolean): void {
   refuseOtherMain(path, otherMain(report, source));
-  const strange = report.copies.find(isForeign)
-    ? 'a layout that is not the kernel module’s'
-    : strangerOn(report);
-  if (strange !== null) throw new DmremapError('ERR_DATA_PRESENT', `${path}: it holds ${strange}`);
-}
-
-/** Not where there is, or was, metadata of ours: to bring that back is what a restore is for. */
-function strangerOn({ copies }: Findings): string | null {
-  const slot = copies[0]?.slot;
-  if (copies.some(looksLikeOurs) || slot?.state !== 'damaged' || slot.bytes === null) return null;
-  return signatureOf(slot.bytes);
+  const { copies, otherCopies, strangers } = report;
+  if (copies.some(isForeign)) refuseKnown(path, ['a layout that is not the kernel module’s']);
+  const { marks, told } = strangers;
+  //  Where there is, or was, metadata of ours, to bring that back is what a restore is for.
+  const isOurs = [...copies, ...otherCopies].some(looksLikeOurs);
+  const known = isOurs ? underStructures(marks, geometries.driver) : marks;
+  refuseKnown(path, [...strangerClauses(known), ...told]);
+  if (!isOurs && !force) refuseData(path, report);
 }
 
 /** @throws DmremapError ERR_OTHER_MAIN where there are any: `differences` are clauses. */

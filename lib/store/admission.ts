@@ -1,13 +1,12 @@
 // Room: store, pure part. What stands in the way of writing to a spare, before anything is written.
 import { DmremapError } from '../base/errors.js';
 import { type Geometry, touchesMetadata } from '../format/geometry.js';
-import { signatureOf } from '../format/signatures.js';
 import type { RemapEntry } from '../format/structure.js';
 import { isForeign, looksLikeOurs } from './activation.js';
 import { writableRoles } from './commit-plan.js';
-import type { SlotCopy } from './copies.js';
 import type { Ambiguity, Report } from './examine.js';
 import type { SlotLedger } from './slot-ledger.js';
+import { strangerClauses, unknownText } from './strangers.js';
 import { effectiveEntries } from './table.js';
 import { copiesText, listOf } from './words.js';
 
@@ -44,13 +43,13 @@ export function refuseExisting(path: string, report: Report, force: boolean): vo
   const there = [...copies, ...otherCopies].filter((copy) => looksLikeOurs(copy) || isForeign(copy));
   if (force) return;
   if (there.length === 0) {
-    refuseData(path, copies[0]);
+    refuseData(path, report);
     return;
   }
   const offsets = [...new Set(there.map(({ offset }) => offset))].join(', ');
   throw new DmremapError(
     'ERR_METADATA_EXISTS',
-    `${path}: something that looks like metadata is there, at ${offsets}`,
+    `${path}: something that looks like metadata is there, at ${offsets}${alsoHolds(report)}`,
   );
 }
 
@@ -70,11 +69,29 @@ export function refuseUnreadable(path: string, { copies }: Report): void {
   }
 }
 
-/** Not asked for by the format: a spare that still holds a file system was most likely named by mistake. */
-function refuseData(path: string, first: SlotCopy | undefined): void {
-  const bytes = first?.slot.state === 'damaged' ? first.slot.bytes : null;
-  const owner = bytes === null ? null : signatureOf(bytes);
-  if (owner !== null) throw new DmremapError('ERR_DATA_PRESENT', `${path}: it holds ${owner}`);
+/** What a sentence about our own metadata must not hide. */
+const alsoHolds = ({ strangers: { marks } }: Report): string =>
+  marks.length === 0 ? '' : `, and it holds ${listOf(strangerClauses(marks))}`;
+
+/**
+ * For a spare that holds nothing of ours: what is there is somebody else's, or may be (rule 9).
+ * @throws DmremapError ERR_DATA_PRESENT; ERR_IO where a place that would show it cannot be read.
+ */
+export function refuseData(path: string, { strangers }: Pick<Report, 'strangers'>): void {
+  const { marks, told, unknown, unread } = strangers;
+  refuseKnown(path, [...strangerClauses(marks), ...told]);
+  if (unknown !== null) refuseKnown(path, [unknownText(unknown)]);
+  const [first] = unread;
+  if (first === undefined) return;
+  const { offset, length, errno } = first;
+  const message = `${path}: ${length} bytes at ${offset} cannot be read (${errno}), and they may show whose device it is`;
+  throw new DmremapError('ERR_IO', message, { errno });
+}
+
+/** @throws DmremapError ERR_DATA_PRESENT where there is any: to follow "it holds". */
+export function refuseKnown(path: string, strangers: readonly string[]): void {
+  if (strangers.length === 0) return;
+  throw new DmremapError('ERR_DATA_PRESENT', `${path}: it holds ${listOf(strangers)}`);
 }
 
 /**

@@ -5,6 +5,7 @@ import { structureBytes } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 import { bySequence, forks, regressions } from './election.js';
 import { type CopyLint, copyLint } from './lint.js';
+import { byName, type Stranger, strangerClauses } from './strangers.js';
 import { sameButIndex } from './table.js';
 import { clausesFor, copiesText, damageText, listOf, pick, sentence } from './words.js';
 
@@ -16,6 +17,8 @@ export interface CopyLintInput {
   /** The copy whose table is shown. */
   readonly shown: ValidSlot | null;
   readonly now: UnixSeconds;
+  /** Marks of what is not ours. */
+  readonly marks: readonly Stranger[];
   /** The size of the spare at hand; undefined where there is none, as for an image of the metadata region. */
   readonly deviceSectors?: Sector | undefined;
 }
@@ -24,6 +27,7 @@ export interface CopyLintInput {
 export function copyLints(input: CopyLintInput): CopyLint[] {
   return [
     ...damagedCopies(input),
+    ...foreignSignatures(input),
     ...sizeMismatch(input),
     ...misdirectedCopies(input),
     ...sequenceLints(input),
@@ -45,6 +49,20 @@ function damagedCopies({ copies }: CopyLintInput): CopyLint[] {
   if (damaged.length === 0 || nothingThere) return [];
   const numbers = damaged.map(({ copy }) => copy);
   return [copyLint('damaged-copies', numbers, sentence(clausesFor(damaged).join('; ')))];
+}
+
+/** Each kind of data once, with the copies in whose slots it shows. */
+function foreignSignatures({ marks }: CopyLintInput): CopyLint[] {
+  return [...byName(marks).values()].map((found) => {
+    const copies = [...new Set(found.flatMap((mark) => mark.copies))].sort((a, b) => a - b);
+    const where =
+      copies.length === 0 ? '' : `, in the ${pick(copies.length, 'slot', 'slots')} of ${copiesText(copies)}`;
+    return copyLint(
+      'foreign-signature',
+      copies,
+      sentence(`the device holds ${strangerClauses(found)}${where}`),
+    );
+  });
 }
 
 function sizeMismatch({ shown, deviceSectors }: CopyLintInput): CopyLint[] {

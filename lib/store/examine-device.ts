@@ -4,7 +4,14 @@ import { clockSeconds, type UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import type { GeometryName } from '../format/geometry.js';
 import type { Report } from './examine.js';
-import { type InspectOptions, type PlacesRead, readPlaces, readsOf, reportOf } from './inspect.js';
+import {
+  type InspectOptions,
+  type PlacesRead,
+  readPlaces,
+  readsOf,
+  reportOf,
+  reportWithStrangers,
+} from './inspect.js';
 import { readSteadily, sameSlots } from './steady.js';
 import { withTarget } from './target.js';
 
@@ -34,7 +41,8 @@ export function examineDevice(target: string | Device, options: ExamineOptions =
   });
 }
 
-async function examineSteadily(device: Device, { signal, ...options }: InspectOptions): Promise<Report> {
+async function examineSteadily(device: Device, options: InspectOptions): Promise<Report> {
+  const { signal } = options;
   const report = (read: PlacesRead) => reportOf(device, read, options);
   const { value, reading } = await readSteadily(
     device,
@@ -47,5 +55,5 @@ async function examineSteadily(device: Device, { signal, ...options }: InspectOp
       (sameSlots(readsOf(a, 'documented'), readsOf(b, 'documented')) ||
         (report(a).geometry === 'driver' && report(b).geometry === 'driver')),
   );
-  return { ...report(value), ...reading };
+  return { ...(await reportWithStrangers(device, value, options)), ...reading };
 }

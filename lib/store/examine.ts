@@ -14,6 +14,7 @@ import type { Lint } from './lint.js';
 import { lintsOf } from './lints.js';
 import { type Admission, admissionOf } from './module-admission.js';
 import { quietReading, type Reading } from './steady.js';
+import { type Elsewhere, type Strangers, strangersOf } from './strangers.js';
 import { effectiveEntries, sameTable } from './table.js';
 import { damageText } from './words.js';
 
@@ -32,6 +33,8 @@ export interface ExamineInput {
   readonly geometry: 'auto' | GeometryName;
   /** Shows this copy (0 to 4) in place of our elected one. */
   readonly copy?: number | undefined;
+  /** What was read beside the slots, where somebody else's data may show. */
+  readonly elsewhere?: Elsewhere | undefined;
   /** Size of the spare at hand, for the lint size-mismatch; leave it out for an image of the metadata region. */
   readonly deviceSectors?: Sector | undefined;
   /** Bytes of its logical block; leave it out for a file: what that is an image of is not at hand. */
@@ -95,6 +98,8 @@ export interface Report extends Findings, Reading {
   readonly entries: readonly ReportEntry[];
   readonly ghosts: readonly ReportEntry[];
   readonly lints: readonly Lint[];
+  /** What is not ours: where the driver's or the documented places hold a valid copy, as far as metadata is written. */
+  readonly strangers: Strangers;
 }
 
 /**
@@ -110,9 +115,16 @@ export function examine(input: ExamineInput): Report {
   const [copies, otherCopies] = geometry === 'driver' ? [atDriver, atDocumented] : [atDocumented, atDriver];
   const findings = judgeCopies(copies, now, input.copy);
   const { shown } = findings;
-  const { deviceSectors, blockBytes } = input;
+  const { deviceSectors, blockBytes, elsewhere } = input;
   const ours = electOurs(copies);
   const admission = ours && admissionBy(ours, deviceSectors, blockBytes);
+  const strangers = strangersOf({
+    geometry: geometries[geometry],
+    copies,
+    otherCopies,
+    sizeBytes,
+    elsewhere,
+  });
   return {
     ...findings,
     ...quietReading,
@@ -128,11 +140,13 @@ export function examine(input: ExamineInput): Report {
       ours,
       shown,
       now,
+      marks: strangers.marks,
       deviceSectors,
       admission,
       blockBytes,
       geometry: geometries[geometry],
     }),
+    strangers,
   };
 }
 

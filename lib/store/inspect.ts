@@ -7,7 +7,10 @@ import type { SlotRead } from '../format/damage.js';
 import { fits, type GeometryName, geometries, metadataRegionBytes } from '../format/geometry.js';
 import { maxSealedBytes, type Seal, sealBlockBytes, sealOf } from '../format/sealed-image.js';
 import { slotBytes } from '../format/structure.js';
+import { validCopies } from './copies.js';
 import { examine, type Report } from './examine.js';
+import { errnoOfRead, readElsewhere } from './read-elsewhere.js';
+import type { Elsewhere } from './strangers.js';
 
 if (slotBytes > maxTransferBytes) throw new Error('a slot does not fit one read');
 
@@ -23,6 +26,7 @@ export interface PlacesRead {
   readonly seal: Seal | null;
   /** By where it lies: the places of both geometries. */
   readonly slots: ReadonlyMap<ByteOffset, SlotRead>;
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 /** Sector 0 is copy 0 in both geometries, and sector 1024 is a copy in both: each place is read once. */
@@ -48,14 +52,26 @@ export function reportOf(device: Device, read: PlacesRead, options: Omit<Inspect
     now,
     geometry,
     copy,
+    elsewhere: read.elsewhere,
     deviceSectors: seal === null && isWholeSpare(device) ? sectorsIn(sizeBytes) : undefined,
     blockBytes: blockBytesOf(device.info),
   });
 }
 
 export async function inspect(device: Device, options: InspectOptions): Promise<Report> {
-  const { signal } = options;
-  return reportOf(device, await readPlaces(device, { signal }), options);
+  return reportWithStrangers(device, await readPlaces(device, options), options);
+}
+
+/** Where there is no valid copy, it may be the device of somebody else: then all that may show whose is looked at. */
+export async function reportWithStrangers(
+  device: Device,
+  read: PlacesRead,
+  options: InspectOptions,
+): Promise<Report> {
+  const report = reportOf(device, read, options);
+  if (read.seal !== null || validCopies([...report.copies, ...report.otherCopies]).length > 0) return report;
+  const elsewhere = await readElsewhere(device, read.slots.keys(), options);
+  return reportOf(device, { ...read, elsewhere }, options);
 }
 
 /**
@@ -96,14 +112,6 @@ export async function readSlot(device: Device, offset: ByteOffset, limits: Cance
   try {
     return { kind: 'bytes', bytes: await device.read(offset, slotBytes, limits) };
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error;
-    switch (error.code) {
-      case 'ERR_IO':
-      case 'ERR_SHORT_TRANSFER':
-        // A short read has no errno of its own: the file shrank under us.
-        return { kind: 'unreadable', errno: error.errno ?? 'ENODATA' };
-      default:
-        throw error;
-    }
+    return { kind: 'unreadable', errno: errnoOfRead(error) };
   }
 }

@@ -17,6 +17,7 @@ export const lintSeverities = {
   'module-refuses': 'warning',
   'pending-entries': 'warning',
   'unaligned-entries': 'warning',
+  'foreign-signature': 'warning',
   'duplicate-original': 'warning',
   'spare-neighbour': 'warning',
   'stale-copies': 'warning',

@@ -257,7 +257,10 @@ describe('the backup', () => {
     const path = join(folder, 'odd.img');
     writeFileSync(path, random(size).fill(new Uint8Array(size)));
     const before = stateOf(path);
-    const created = await dmremap(folder, ['create', '--main=9', '--allow-single-copy', path]);
+    const create = ['create', '--main=9', '--allow-single-copy'];
+    const refused = await dmremap(folder, [...create, path]);
+    expect(refused).toMatchObject({ status: 8, stderr: expect.stringContaining('(ERR_DATA_PRESENT)') });
+    const created = await dmremap(folder, [...create, '--force', path]);
     expect(created.status).toBe(0);
     undo(created.stderr, folder);
     expect(stateOf(path).bytes).toBe(before.bytes);

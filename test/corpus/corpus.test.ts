@@ -60,6 +60,7 @@ interface PlanDocument {
     readonly disarm: boolean;
     readonly why: string;
   }[];
+  readonly overwrites: readonly { readonly name: string }[];
   readonly commit: { readonly sequence: string } | null;
   readonly left: readonly string[] | null;
   readonly backup: { readonly file: string } | null;
@@ -82,7 +83,12 @@ function planOf(ran: Ran): string {
 interface CheckDocument {
   readonly activation: { readonly verdict: string };
   readonly elections: { readonly ours: { readonly copy: number; readonly sequence: string } | null };
-  readonly lints: readonly { readonly id: string; readonly severity: string; readonly entry?: number }[];
+  readonly lints: readonly {
+    readonly id: string;
+    readonly severity: string;
+    readonly message: string;
+    readonly entry?: number;
+  }[];
 }
 
 async function checked({ path, run }: Spare) {
@@ -91,7 +97,8 @@ async function checked({ path, run }: Spare) {
   const { activation, elections, lints } = documentOf(ran.stdout) as unknown as CheckDocument;
   const errors = lints.filter(({ severity }) => severity === 'error');
   const ofTable = errors.filter(({ id }) => notMended.includes(id));
-  return { verdict: activation.verdict, status: ran.status, elections, errors, ofTable };
+  const marks = lints.filter(({ id }) => id === 'foreign-signature').map(({ message }) => message);
+  return { verdict: activation.verdict, status: ran.status, elections, errors, ofTable, marks };
 }
 
 const slotOf = (bytes: Uint8Array, copy: number) => bytes.subarray(copy * slotBytes, (copy + 1) * slotBytes);
@@ -107,7 +114,7 @@ function withoutChanges(slot: Uint8Array, mode: keyof typeof changedBy): Uint8Ar
 
 const rows = corpus.map(([what, ...row], index) => [`${index + 1}: ${what}`, index + 1, row] as const);
 
-test.each(rows)('%s', async (_, line, [drawing, verdict, status, plan, hash, options = '']) => {
+test.each(rows)('%s', async (_, line, [drawing, verdict, status, plan, hash, options = '', mark]) => {
   const wanted = takenApart(plan);
   const said = plan.replace(/ as \d+/, '');
   const flags = options.split(' ').filter((flag) => flag !== '');
@@ -123,12 +130,23 @@ test.each(rows)('%s', async (_, line, [drawing, verdict, status, plan, hash, opt
   //  What is said of it; and saying it leaves it alone.
   const found = await checked(spare);
   expect([found.verdict, found.status]).toEqual([verdict, status]);
+  expect(found.marks).toEqual(mark === undefined ? [] : [expect.stringContaining(`holds ${mark}`)]);
   const examined = await spare.run('examine', '--json', spare.path);
   expect(examined).toMatchObject({ status: 0, stderr: '' });
   documentOf(examined.stdout);
-  expect(planOf(await repair(...flags))).toBe(said);
+  const planned = await repair(...flags);
+  expect(planOf(planned)).toBe(said);
   expectBytes(spare.bytes(), before);
 
+  //  What would be overwritten of somebody else's wants the name of the spare.
+  const overwrites = planned.stdout === '' ? [] : planDocument(planned).overwrites;
+  if (overwrites.length > 0) {
+    const refused = await repair('--apply', ...flags);
+    expect(refused).toMatchObject({ status: 8, stdout: '' });
+    expect(refused.stderr).toMatch(new RegExp(`it holds ${mark}.*\\(ERR_DATA_PRESENT\\)\\n {2}--yes=NAME`));
+    expectBytes(spare.bytes(), before);
+    flags.push('--yes=spare.img');
+  }
   const applied = await repair('--apply', ...flags);
   const after = spare.bytes();
   expect(planOf(applied)).toBe(said);

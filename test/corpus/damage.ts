@@ -1,7 +1,9 @@
 // Spares and what happens to them, in pieces that are put together: a spare is drawn, then each damage changes it. All of
 // it is the same in every run.
+
 import { metadataRegionBytes } from '../../lib/format/geometry.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
+import { recordedImage, sectorsOf } from '../format/signatures/images.js';
 import { blankSlot, drawnNow, drawSlot, patchSlot, u32Bytes } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { goldenBytes, goldenImages } from '../support/golden.js';
@@ -236,6 +238,15 @@ export const over =
   (offset: number, bytes: ArrayLike<number> | string): Damage =>
   (disk) =>
     disk.bytes.set(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, offset);
+
+/** What a program of others has written over the start of the device, as far as it was recorded. */
+export const written =
+  (image: string): Damage =>
+  ({ bytes }) => {
+    for (const { at, bytes: sector } of sectorsOf(recordedImage(image))) {
+      if (at + sector.length <= metadataRegionBytes) bytes.set(sector, at);
+    }
+  };
 
 /** The device, or its image, ends here. */
 export const cut =

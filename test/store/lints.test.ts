@@ -319,6 +319,7 @@ test('every lint has the severity that the specification gives it', () => {
   expect(ids('warning')).toEqual([
     'clock-behind',
     'duplicate-original',
+    'foreign-signature',
     'missing-copies',
     'module-refuses',
     'pending-entries',

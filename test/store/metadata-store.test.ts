@@ -143,7 +143,13 @@ describe('creating', () => {
   it('leaves zero in all that it does not know, the rest of the slot included', async () => {
     const device = new MemoryDevice(spareBytes);
     device.bytes.fill(0xee);
-    await MetadataStore.create(device, { mainSectors, now });
+    const creating = MetadataStore.create(device, { mainSectors, now });
+    await expect(creating).rejects.toMatchObject({
+      code: 'ERR_DATA_PRESENT',
+      message: 'memory: it holds 655360 bytes that are not zero, from offset 0 on',
+    });
+    expectBytes(device.bytes, new Uint8Array(spareBytes).fill(0xee));
+    await MetadataStore.create(device, { mainSectors, now, force: true });
     for (let copy = 0; copy < 5; copy++) {
       expectBytes(slotOf(device, copy).subarray(312), new Uint8Array(slotBytes - 312));
     }

@@ -1,0 +1,104 @@
+// Room: cli. Data of somebody else on a spare: what the built-in table of marks sees, and blkid beside it; and that nothing of it is
+// overwritten before the name of the spare was typed.
+import type { UnixSeconds } from '../base/units.js';
+import { rehearsalOf } from '../recovery/region.js';
+import type { Plan } from '../recovery/rehearse.js';
+import { refuseKnown } from '../store/admission.js';
+import type { Report } from '../store/examine.js';
+import { examineDevice } from '../store/examine-device.js';
+import { copyLint } from '../store/lint.js';
+import { overlaps, type Stranger, strangerClauses, unknownText } from '../store/strangers.js';
+import { listOf, sentence } from '../store/words.js';
+import type { Args } from './args.js';
+import { absolute, planOf, type WriteJob } from './backup.js';
+import type { Context } from './context.js';
+import { escapeMessage } from './escape.js';
+import { allowedOther, askedByName } from './other-main.js';
+import type { Spare } from './spare.js';
+
+/** A report of `path` itself, with what blkid says where the table of marks knows nothing. */
+export async function withProbe(context: Context, path: string, report: Report): Promise<Report> {
+  const { strangers, copies } = report;
+  if (context.probe === undefined || strangers.marks.length > 0) return report;
+  //  Where the first copy is whole, or what is left of one, blkid could see nothing but our own data.
+  const [first] = copies;
+  const isOverwritten = first?.slot.state === 'damaged' && first.slot.damage.fault === 'magic';
+  if (report.elections.ours !== null && !isOverwritten) return report;
+  const told = await context.probe(absolute(context, path), context.signal);
+  if (told === undefined) return report;
+  const lint = copyLint('foreign-signature', [], sentence(`the device holds ${told}`));
+  return { ...report, strangers: { ...strangers, told: [told] }, lints: [...report.lints, lint] };
+}
+
+/** A report of a region that was read, with what the device shows elsewhere, and with what blkid says. */
+export async function withDevice(
+  context: Context,
+  { device, path, limits }: Spare,
+  report: Report,
+  now: UnixSeconds,
+): Promise<Report> {
+  if (report.elections.ours !== null) return report;
+  const { strangers, lints } = await examineDevice(device, { geometry: 'driver', now, ...limits() });
+  return withProbe(context, path, { ...report, strangers, lints });
+}
+
+/** The marks that a plan overwrites. What lies behind a structure in its slot is left as it is. */
+export const overwrittenBy = (
+  marks: readonly Stranger[],
+  { writes }: Pick<Plan<unknown>, 'writes'>,
+): Stranger[] =>
+  marks.filter((mark) =>
+    writes.some(({ offset, bytes }) => overlaps(mark, { offset, length: bytes.length })),
+  );
+
+/** @throws DmremapError ERR_DATA_PRESENT where there are any. */
+export function refuseStrangers(path: string, marks: readonly Stranger[]): void {
+  refuseKnown(path, strangerClauses(marks));
+}
+
+/** The marks that a plan overwrites, of the bytes that it was made from. */
+export async function strangersUnder({ info }: Spare['device'], plan: Plan<unknown>): Promise<Stranger[]> {
+  const { region, now } = plan;
+  const { strangers } = await examineDevice(rehearsalOf({ info }, region), { geometry: 'driver', now });
+  return overwrittenBy(strangers.marks, plan);
+}
+
+/** Plans; where that overwrites what somebody else's data is known by, asks for the name of the spare. */
+export function planByName<T>(
+  context: Context,
+  args: Args,
+  spare: Spare,
+  job: WriteJob<T>,
+): Promise<Plan<T>> {
+  return askedByName(context, args, spare, async (isNamed) => {
+    const plan = await planOf(context, spare, job);
+    if (!isNamed && !allowedOther(args, spare.path, job.command)) {
+      refuseStrangers(spare.path, await strangersUnder(spare.device, plan));
+    }
+    return plan;
+  });
+}
+
+/** What is going to be overwritten by force. */
+export function tellStrangers({ stderr }: Context, path: string, { strangers }: Report): void {
+  const { marks, told, unknown } = strangers;
+  const known = [...strangerClauses(marks), ...told];
+  const holds = known.length > 0 ? known : unknown === null ? [] : [unknownText(unknown)];
+  if (holds.length === 0) return;
+  stderr.write(
+    `dmremap: warning: ${escapeMessage(`${path}: it holds ${listOf(holds)}, and that is overwritten`)}\n`,
+  );
+}
+
+/** What a dry run says of the marks that it would overwrite. */
+export const strangerNotes = (marks: readonly Stranger[]): string[] =>
+  marks.length === 0
+    ? []
+    : [
+        `OVERWRITES foreign data: the spare holds ${listOf(strangerClauses(marks))}`,
+        '  --apply asks for the name of the spare; --yes=NAME gives it',
+      ];
+
+/** Marks of somebody else's data, in a document. */
+export const toStrangersJson = (marks: readonly Stranger[]) =>
+  marks.map(({ name, offset, copies }) => ({ name, offset: `${offset}`, copies }));
