@@ -41,6 +41,7 @@ export const wantsName = (error: unknown): error is DmremapError =>
 export const withYes = (error: unknown): unknown =>
   wantsName(error)
     ? new ExplainedError(error.code, error.message, [
+        ...(error instanceof ExplainedError ? error.lines : []),
         '--yes=NAME, with the name of the spare, writes all the same',
       ])
     : error;

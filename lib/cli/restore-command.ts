@@ -1,10 +1,18 @@
 // Room: cli. `dmremap restore`: a commit of a table that was saved in a file, to a spare or to a new image.
+import type { Device } from '../device/device.js';
 import { MemoryDevice } from '../device/memory-device.js';
 import { metadataRegionBytes } from '../format/geometry.js';
 import { writeNewFile } from '../recovery/new-file.js';
 import { inMemory } from '../recovery/rehearse.js';
-import { admitRestore, type RestoreReport, restore, sectorsOfSpare } from '../recovery/restore.js';
+import {
+  admitRestore,
+  type RestoreOptions,
+  type RestoreReport,
+  restore,
+  sectorsOfSpare,
+} from '../recovery/restore.js';
 import { type DumpedCopy, fromDumpJson, maxDumpBytes } from '../store/dump-reader.js';
+import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import type { Problem } from '../store/json-reader.js';
 import { copiesText } from '../store/words.js';
@@ -23,9 +31,10 @@ import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit
 import type { Context } from './context.js';
 import { documentName, readDocument } from './document-file.js';
 import { escapeText, jsonText } from './escape.js';
+import { ExplainedError } from './failure.js';
 import { tableInFile } from './file-table.js';
 import { copyOption, timeoutOption } from './numbers.js';
-import { allowedOther, askedByName, yesOption } from './other-main.js';
+import { allowedOther, askedByName, wantsName, yesOption } from './other-main.js';
 import { withSpare } from './spare.js';
 import { withProbe } from './strangers.js';
 import { bytesText, counted } from './text.js';
@@ -110,7 +119,7 @@ export const restoreCommand: Command = {
       const before = await withProbe(context, path, found);
       const { job, plan } = await askedByName(context, args, spare, async (isNamed) => {
         //  On the spare itself: a trial in memory does not see its end.
-        admitRestore(device, before, source.slot, { ...allowed, allowOther: allowOther || isNamed, force });
+        admit(device, before, source, { ...allowed, allowOther: allowOther || isNamed, force });
         const job: WriteJob<RestoreReport> = {
           command: name,
           backup: saveTo,
@@ -131,6 +140,18 @@ export const restoreCommand: Command = {
     });
   },
 };
+
+/** @throws DmremapError as `restore` does; with the way on where that is --force. */
+function admit(device: Device, before: Report, { slot }: Source, options: RestoreOptions): void {
+  try {
+    admitRestore(device, before, slot, options);
+  } catch (error) {
+    if (!wantsName(error) || error.code !== 'ERR_DATA_PRESENT') throw error;
+    const { marks, told, unknown } = before.strangers;
+    if (unknown === null || marks.length + told.length > 0) throw error;
+    throw new ExplainedError(error.code, error.message, ['--force writes over it']);
+  }
+}
 
 interface From {
   readonly kind: 'backup' | 'dump';

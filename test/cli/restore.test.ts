@@ -1,5 +1,5 @@
 // `dmremap backup` and `dmremap restore`: what is kept, what is left out, and onto what it may go.
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
@@ -114,11 +114,38 @@ describe('backup', () => {
   });
 
   test.each([
-    ['x - v m x', 4],
-    ['- - - - -', 4],
-  ])('of %s is a backup of the damage', async (disk, status) => {
-    draw(disk);
-    expect(await backup()).toMatchObject({ status, stdout: expect.stringContaining('NO copy is valid') });
+    ['x - v m x', 'this is a backup of the damage'],
+    ['- - - - -', 'there is no metadata; other bytes were saved'],
+    [undefined, 'there is no metadata'],
+  ])('of %s holds no table, and promises none', async (disk, says) => {
+    if (disk === undefined) writeFileSync(spare, new Uint8Array(mebibytes(1)));
+    else draw(disk);
+    const made = await backup();
+    expect(made.status).toBe(4);
+    expect(made.stdout.split('\n').slice(1)).toEqual([
+      `  NO copy is valid: ${says}`,
+      '  there is no table in it, so `restore` has nothing to bring back; the bytes of the structures are in it, for a look:',
+      `    dmremap examine ${file}`,
+      '',
+    ]);
+    const refused = await restore();
+    expect(refused).toMatchObject({ status: 8, stderr: expect.stringContaining('(ERR_NO_METADATA)') });
+    expect((await dmremap(folder, ['examine', file])).status).toBe(0);
+    rmSync(file);
+    const { restorable } = documentOf((await backup('--json')).stdout);
+    expect(restorable).toBe(false);
+  });
+
+  test('of a spare in doubt: the way back names the copy, and it works', async () => {
+    draw('9 9 2r 2r 2r');
+    const made = await backup();
+    expect(made.status).toBe(0);
+    expect(made.stdout).toContain(`    dmremap restore --backup ${file} --copy N ${spare}\n`);
+    expect(made.stdout).not.toContain('bring its table back with');
+    expect((await restore()).stderr).toContain('(ERR_METADATA_AMBIGUOUS)');
+    expect((await restore(['--copy=2'])).status).toBe(0);
+    rmSync(file);
+    expect(documentOf((await backup('--json')).stdout).restorable).toBe(true);
   });
 
   test('never writes over a file, and needs one', async () => {
@@ -234,7 +261,7 @@ describe('restore', () => {
     expect(done.stdout).toContain('  the spare has 16384 sectors, and had 8192: 16384 are written\n');
     expect((await dmremap(folder, ['check', spare])).status).toBe(0);
     draw('- - - - -', spare, mebibytes(1));
-    const refused = await restore();
+    const refused = await restore(['--force']);
     expect(refused).toMatchObject({
       status: 16,
       stderr: expect.stringContaining('(ERR_SPARE_OUT_OF_RANGE)'),
