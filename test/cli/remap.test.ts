@@ -134,6 +134,7 @@ describe('remap lookup', () => {
       path,
       changedWhileRead: false,
       stillChanging: false,
+      inUse: expect.objectContaining({ by: null }),
       geometry: 'driver',
       copy: 0,
       sequence: '2',

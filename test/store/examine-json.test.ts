@@ -33,6 +33,7 @@ test('the document of one remap is that of the specification', () => {
     now: '1760000000',
     changedWhileRead: false,
     stillChanging: false,
+    inUse: { state: 'unknown', by: null },
     copies: [
       {
         copy: 0,

@@ -36,7 +36,7 @@ describe.each(goldenImages)('$name', (golden) => {
 const goldenFindings: [name: string, verdict: string, doubts: string, lints: string][] = [
   ['u_empty', 'keeps', '', 'handover'],
   ['u_one', 'keeps', '', 'handover'],
-  ['u_hundred', 'keeps', '', `handover ${'spare-neighbour '.repeat(99)}`.trim()],
+  ['u_hundred', 'keeps', '', `handover pending-entries ${'spare-neighbour '.repeat(99)}`.trim()],
   ['u_max2048', 'keeps', '', 'handover'], //  Spare sectors follow each other as their originals do.
   ['u_corrupt1', 'keeps', '', 'damaged-copies handover'],
   [
@@ -57,9 +57,14 @@ const goldenFindings: [name: string, verdict: string, doubts: string, lints: str
   ['u_future', 'keeps', '', 'damaged-copies future-timestamp clock-behind stale-copies handover'],
   ['u_short300k', 'keeps', '', 'missing-copies handover spare-inside-metadata'],
   ['real_empty', 'keeps', '', 'handover'],
-  ['real_three', 'keeps', '', 'handover'],
-  ['real_autoremap', 'keeps', '', 'handover spare-inside-metadata spare-inside-metadata spare-neighbour'],
-  ['real_corrupt2', 'keeps', '', 'damaged-copies handover'],
+  ['real_three', 'keeps', '', 'handover pending-entries'],
+  [
+    'real_autoremap',
+    'keeps',
+    '',
+    'handover pending-entries spare-inside-metadata spare-inside-metadata spare-neighbour',
+  ],
+  ['real_corrupt2', 'keeps', '', 'damaged-copies handover pending-entries'],
   ['real_crash3s', 'empty', '', 'damaged-copies'],
 ];
 test('every golden image is judged', () => {
