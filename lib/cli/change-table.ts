@@ -13,14 +13,14 @@ import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { ExplainedError } from './failure.js';
 import { copyOption } from './numbers.js';
-import { strangerYesOption } from './other-main.js';
+import { refuseMixedMains, yesOption } from './other-main.js';
 import { type ReadBack, readBack } from './read-back.js';
 import type { HeldSpare } from './spare.js';
 import { planByName } from './strangers.js';
 
 export const changeOptions = {
   copy: { value: 'N', help: 'go on from copy N (0 to 4), where more than one could be the right one' },
-  ...strangerYesOption,
+  ...yesOption,
   ...dataInMetadataOption,
   'allow-unaligned': {
     help: 'where logical blocks have 4096 bytes, leave remaps of parts of one: the kernel module uses no such remap',
@@ -48,24 +48,30 @@ export async function changeTable<T>(
   const { command, spacing } = options;
   const copy = copyOption(args, command);
   const blockSectors = blockSectorsOf(spare);
-  const job: WriteJob<{ result: T; commit: CommitReport }> = {
+  const { job, plan } = await planByName(
+    context,
+    args,
+    spare,
     command,
-    backup: backupChoice(args, command),
-    operate: async (device, now) => {
-      const opening = MetadataStore.open(device, { mode: 'write', copy, spacing, now, ...limits() });
-      await using store = await explainAmbiguity(context, { ...spare, device }, opening);
-      const before = brokenBlocks(store.table, blockSectors);
-      const result = change(store.table, now());
-      if (!args.flags.has('allow-unaligned')) refuseBroken(spare, store.table, before, blockSectors);
-      const commit = await store.commit({
-        allowUnsafe: args.flags.has('allow-single-copy'),
-        allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
-        ...limits(),
-      });
-      return { result, commit };
-    },
-  };
-  const plan = await planByName(context, args, spare, job);
+    (isNamed): WriteJob<Pick<Changed<T>, 'result' | 'commit'>> => ({
+      command,
+      backup: backupChoice(args, command),
+      operate: async (device, now) => {
+        const opening = MetadataStore.open(device, { mode: 'write', copy, spacing, now, ...limits() });
+        await using store = await explainAmbiguity(context, { ...spare, device }, opening);
+        if (!isNamed) refuseMixedMains(spare.path, store.report);
+        const before = brokenBlocks(store.table, blockSectors);
+        const result = change(store.table, now());
+        if (!args.flags.has('allow-unaligned')) refuseBroken(spare, store.table, before, blockSectors);
+        const commit = await store.commit({
+          allowUnsafe: args.flags.has('allow-single-copy'),
+          allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
+          ...limits(),
+        });
+        return { result, commit };
+      },
+    }),
+  );
   const { result, backup } = await carryOut(context, spare, job, plan);
   return { ...result, backup, ...(await readBack(context, spare)) };
 }

@@ -96,6 +96,7 @@ function choices(report: Report, path: string): Advice[] {
           },
         ]
       : []),
+    ...whichMain(report),
     {
       says: 'look in what the copies differ, and choose: a newer table may not be the elected one',
       commands: [commandLine('examine --compare', path)],
@@ -109,6 +110,23 @@ function choices(report: Report, path: string): Advice[] {
         ]
       : []),
   ];
+}
+
+/** Where copies are of different main devices: how to know which of them is the right one. */
+function whichMain({ ambiguities }: Report): Advice[] {
+  return ambiguities.flatMap((ambiguity) => {
+    if (ambiguity.kind !== 'other-main') return [];
+    const sizes = ambiguity.mains.map(({ sectors, uuid, copies }) => {
+      const named = uuid === '' ? '' : `, UUID ${uuid}`;
+      return `${sectors * 512n} bytes${named} (${copiesText(copies)})`;
+    });
+    return [
+      {
+        says: `find the main device of this spare, by its size in bytes: it is the right one for the copies that name it: ${sizes.join('; ')}`,
+        commands: ['lsblk --bytes --output NAME,SIZE,MODEL,SERIAL,UUID'],
+      },
+    ];
+  });
 }
 
 /** Whether all that is in doubt is what a handover leaves that was interrupted. */

@@ -18,7 +18,7 @@ import type { Context } from './context.js';
 import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { choiceOption, timeoutOption, wholeNumber } from './numbers.js';
-import { allowedOther, askedByName, refuseTableOfOthers, tableYesOption } from './other-main.js';
+import { allowedOther, askedByName, refuseTableOfOthers, yesOption } from './other-main.js';
 import { electsBoth, readBack, readBackLine } from './read-back.js';
 import { type Spare, withSpare } from './spare.js';
 import { refuseStrangers, tellStrangers, withProbe } from './strangers.js';
@@ -70,7 +70,7 @@ export const createCommand: Command = {
   options: {
     main: { value: 'SECTORS|PATH', help: 'size of the main device: 512-byte sectors, or the device itself' },
     force: { help: 'overwrite what is there already: metadata, a file system, or bytes that nobody knows' },
-    ...tableYesOption,
+    ...yesOption,
     ...copyIndexOption,
     ...writeOptions,
     ...jsonOption,

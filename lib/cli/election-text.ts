@@ -3,6 +3,7 @@ import { assertNever } from '../base/units.js';
 import type { ActivationVerdict } from '../store/activation.js';
 import { isValid, numbersOf, validCopies } from '../store/copies.js';
 import type { Ambiguity, Report, ReportCopy } from '../store/examine.js';
+import { mainsText } from '../store/mains.js';
 import { clausesFor, copiesText, damageText, driverRuleText, listOf, pick } from '../store/words.js';
 import type { Tone } from './text.js';
 
@@ -86,6 +87,8 @@ export const ambiguityClauses = ({ ambiguities }: Report): string[] => ambiguiti
 
 function ambiguityClause(ambiguity: Ambiguity): string {
   switch (ambiguity.kind) {
+    case 'other-main':
+      return mainsText(ambiguity.mains);
     case 'disagreement':
       return `the driver elects copy ${ambiguity.driver}, we elect copy ${ambiguity.ours}, with another table`;
     case 'unaccepted':

@@ -21,7 +21,7 @@ import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { handoverSource, isHandedOver } from './handover-plan.js';
 import { choiceOption, timeoutOption } from './numbers.js';
-import { allowedOther, strangerYesOption } from './other-main.js';
+import { allowedOther, yesOption } from './other-main.js';
 import { withSpare } from './spare.js';
 import { planByName } from './strangers.js';
 import { counted } from './text.js';
@@ -58,7 +58,7 @@ export const handoverCommand: Command = {
   ],
   options: {
     ...copyIndexOption,
-    ...strangerYesOption,
+    ...yesOption,
     ...dataInMetadataOption,
     ...writeOptions,
     ...jsonOption,
@@ -78,12 +78,17 @@ export const handoverCommand: Command = {
       const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
       const source = handoverSource(path, before, allowed);
       if (isHandedOver(before, source)) return tell(context, args, path, { source, done: null });
-      const job: WriteJob<HandoverReport> = {
-        command: name,
-        backup: saveTo,
-        operate: (target, now) => handover(target, { ...allowed, copyIndex, now, ...limits() }),
-      };
-      const plan = await planByName(context, args, spare, job);
+      const { job, plan } = await planByName(
+        context,
+        args,
+        spare,
+        name,
+        (): WriteJob<HandoverReport> => ({
+          command: name,
+          backup: saveTo,
+          operate: (target, now) => handover(target, { ...allowed, copyIndex, now, ...limits() }),
+        }),
+      );
       const { result, backup } = await carryOut(context, spare, job, plan);
       const { commit, after } = result;
       return tell(context, args, path, { source, done: commit && { commit, after, backup } });

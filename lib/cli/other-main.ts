@@ -9,6 +9,7 @@ import { otherMain, refuseOtherMain } from '../recovery/restore.js';
 import { validCopies } from '../store/copies.js';
 import type { Findings } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
+import { mainsText } from '../store/mains.js';
 import { type Args, UsageError } from './args.js';
 import type { Context } from './context.js';
 import { escapeText } from './escape.js';
@@ -21,16 +22,6 @@ export const yesOption = {
     value: 'NAME',
     help: 'the name of SPARE: write although it belongs to another main device, or holds other data',
   },
-} as const;
-
-/** For commands that refuse nothing else by it. */
-export const tableYesOption = {
-  yes: { value: 'NAME', help: 'the name of SPARE: write although a table of another main device is there' },
-} as const;
-
-/** For commands that change the table which is there. */
-export const strangerYesOption = {
-  yes: { value: 'NAME', help: "the name of SPARE: write although somebody else's data is over a slot" },
 } as const;
 
 /** Whether it is a refusal that the name of the spare lets pass. */
@@ -52,6 +43,26 @@ export function allowedOther(args: Args, path: string, command: string): boolean
   if (name === undefined) return false;
   if (isNameOf(path, name)) return true;
   throw new UsageError(`--yes names '${name}', and the spare is '${basename(path)}'`, command);
+}
+
+/** Whether valid copies name different main devices: a copy that is named is not enough then (format section 6 rule 2). */
+export const holdsOtherMain = ({ ambiguities }: Pick<Findings, 'ambiguities'>): boolean =>
+  ambiguities.some(({ kind }) => kind === 'other-main');
+
+/** To follow what `--apply` does: what it wants beside. */
+export const nameToo = (findings: Pick<Findings, 'ambiguities'>): string =>
+  holdsOtherMain(findings) ? ', with the name of the spare as well (--yes=NAME)' : '';
+
+/**
+ * Where valid copies name different main devices: whichever of them is named, the table of another disk is overwritten.
+ * @throws DmremapError ERR_OTHER_MAIN.
+ */
+export function refuseMixedMains(path: string, { ambiguities }: Pick<Findings, 'ambiguities'>): void {
+  for (const ambiguity of ambiguities) {
+    if (ambiguity.kind !== 'other-main') continue;
+    const message = `${path}: ${mainsText(ambiguity.mains)}: the tables of all but one are overwritten`;
+    throw new DmremapError('ERR_OTHER_MAIN', message);
+  }
 }
 
 /** Exactly as it was given, or the last part of it. */

@@ -22,7 +22,14 @@ import { exitBits } from './exit-status.js';
 import { ExplainedError, explanation } from './failure.js';
 import { limitsOf } from './limits.js';
 import { copyOption, timeoutOption, wholeNumber } from './numbers.js';
-import { allowedOther, askedByName, strangerYesOption } from './other-main.js';
+import {
+  allowedOther,
+  askedByName,
+  holdsOtherMain,
+  nameToo,
+  refuseMixedMains,
+  yesOption,
+} from './other-main.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { relocatedLines, relocationLines, statusAfter } from './relocate-text.js';
 import { openForReading, type Spare, withSpare } from './spare.js';
@@ -82,7 +89,7 @@ export const relocateCommand: Command = {
       help: 'sectors of the spare, as 1280,1304, whose places cannot be read or written: move nothing there',
     },
     doubtful: { help: 'move what may be no data too, and metadata that lies where data was' },
-    ...strangerYesOption,
+    ...yesOption,
     ...dataInMetadataOption,
     ...writeOptions,
     ...jsonOption,
@@ -92,14 +99,17 @@ export const relocateCommand: Command = {
     copyOption(args, name);
     avoidOption(args);
     backupChoice(args, name);
-    const isGiven = allowedOther(args, path, name);
+    const allowOther = allowedOther(args, path, name);
     const planned = plannedOption(context, args, name);
     const timeoutMs = timeoutOption(args, name);
     if (args.flags.has('apply')) {
       return withSpare(context, args, path, name, async (spare) => {
         const outlook = await askedByName(context, args, spare, async (isNamed) => {
           const outlook = await lookAt(context, args, spare, planned?.now);
-          if (!isNamed && !isGiven) refuseStrangers(path, outlook.overwrites);
+          if (!isNamed && !allowOther) {
+            if (outlook.trial !== null) refuseMixedMains(path, outlook.report);
+            refuseStrangers(path, outlook.overwrites);
+          }
           return outlook;
         });
         refuseOtherPlan(path, outlook.trial, planned?.id);
@@ -115,7 +125,10 @@ export const relocateCommand: Command = {
     const outlook = await lookAt(context, args, { device, path, limits });
     const notes = strangerNotes(outlook.overwrites);
     const id = outlook.trial === null ? [] : [...notes, `plan ${outlook.trial.id}`];
-    const end = outlook.trial === null ? 'nothing was written' : 'nothing was written: --apply does it';
+    const end =
+      outlook.trial === null
+        ? 'nothing was written'
+        : `nothing was written: --apply does it${nameToo(outlook.report)}`;
     told(context, args, path, outlook, [...id, end]);
     return tell(context, args, path, outlook, null);
   },
@@ -236,7 +249,7 @@ function tell(context: Context, args: Args, path: string, outlook: Outlook, carr
 /** The document dmremap.relocate/1 (docs/relocate.schema.json). */
 function toRelocateJson(
   path: string,
-  { plan: { source, inside, order }, refusal, trial, overwrites }: Outlook,
+  { report, plan: { source, inside, order }, refusal, trial, overwrites }: Outlook,
   carried: Carried | null,
   exitStatus: number,
 ) {
@@ -245,6 +258,7 @@ function toRelocateJson(
     schema: 'dmremap.relocate/1',
     path,
     refusal: refusal && { code: refusal.code, message: refusal.message },
+    wantsName: trial !== null && holdsOtherMain(report),
     source: source && { copy: source.copy, sequence: `${source.slot.header.sequenceNumber}` },
     inside: inside.map(({ index, entry, copy, part, holds, pending, why, to }) => ({
       index,

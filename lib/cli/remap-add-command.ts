@@ -49,6 +49,7 @@ export const remapAddCommand: Command = {
     const spacing = choiceOption(args, 'spacing', ['8', '1'], name) === '1' ? 1 : 8;
     backupChoice(args, name);
     timeoutOption(args, name);
+    allowedOther(args, path, name);
     return withSpare(context, args, path, name, async (spare) => {
       const added = await changeTable(context, args, spare, { command: name, spacing }, (remaps, now) => {
         const placeOf = placer(remaps, wanted, spacing === 8 ? blockSectorsOf(spare) : 1n);

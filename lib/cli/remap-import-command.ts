@@ -67,6 +67,7 @@ export const remapImportCommand: Command = {
     allowedOther(args, path, name);
     backupChoice(args, name);
     timeoutOption(args, name);
+    allowedOther(args, path, name);
     const timestamp = unixNanoseconds(context.now() * 1_000_000_000n);
     const imported = await readDocument(context, file, maxImportBytes, (bytes) =>
       importedFrom(bytes, format, timestamp),

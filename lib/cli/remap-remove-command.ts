@@ -46,6 +46,7 @@ export const remapRemoveCommand: Command = {
     allowedOther(args, path, name);
     backupChoice(args, name);
     timeoutOption(args, name);
+    allowedOther(args, path, name);
     const allowed = args.flags.has('allow-data-in-metadata');
     return withSpare(context, args, path, name, async (spare) => {
       const removed = await changeTable(context, args, spare, { command: name }, (remaps) => {

@@ -15,7 +15,15 @@ import { toGhostsJson } from './ghost-text.js';
 import { limitsOf } from './limits.js';
 import { tellReading } from './live.js';
 import { timeoutOption } from './numbers.js';
-import { allowedOther, askedByName, wantsName, yesOption } from './other-main.js';
+import {
+  allowedOther,
+  askedByName,
+  holdsOtherMain,
+  nameToo,
+  refuseMixedMains,
+  wantsName,
+  yesOption,
+} from './other-main.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
 import { ghostOption, lookAt, useOption } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
@@ -95,7 +103,7 @@ export const repairCommand: Command = {
     useOption(args);
     ghostOption(args);
     backupChoice(args, name);
-    const isGiven = allowedOther(args, path, name);
+    const allowOther = allowedOther(args, path, name);
     const planned = plannedOption(context, args, name);
     const output = outputOption(args);
     const timeoutMs = timeoutOption(args, name);
@@ -104,7 +112,10 @@ export const repairCommand: Command = {
         const outlook = await askedByName(context, args, spare, async (isNamed) => {
           const outlook = await lookAt(context, args, spare, planned?.now, isNamed);
           if (wantsName(outlook.refusal)) throw outlook.refusal;
-          if (!isNamed && !isGiven) refuseStrangers(path, outlook.overwrites);
+          if (!isNamed && !allowOther) {
+            if (outlook.trial !== null) refuseMixedMains(path, outlook.report);
+            refuseStrangers(path, outlook.overwrites);
+          }
           return outlook;
         });
         refuseOtherPlan(path, outlook.trial, planned?.id);
@@ -166,9 +177,10 @@ function told(
   if (!args.flags.has('json')) print(context, [...planLines(path, outlook), ...end]);
 }
 
-function planEnd({ trial, overwrites }: RepairOutlook): string[] {
+function planEnd({ report, trial, overwrites }: RepairOutlook): string[] {
   if (trial === null) return ['nothing was written'];
-  return [...strangerNotes(overwrites), `plan ${trial.id}`, 'nothing was written: --apply does it'];
+  const end = `nothing was written: --apply does it${nameToo(report)}`;
+  return [...strangerNotes(overwrites), `plan ${trial.id}`, end];
 }
 
 function tell(context: Context, args: Args, path: string, outlook: RepairOutlook, carried: Carried): number {
@@ -218,6 +230,7 @@ function toRepairJson(
     mode,
     reasons,
     refusal: refusal && { code: refusal.code, message: refusal.message },
+    wantsName: trial !== null && holdsOtherMain(report),
     source: source && { copy: source.copy, sequence: `${source.sequence}`, file },
     ghosts: toGhostsJson(report, plan),
     steps,

@@ -63,19 +63,24 @@ export async function strangersUnder({ info }: Spare['device'], plan: Plan<unkno
   return overwrittenBy(strangers.marks, plan);
 }
 
-/** Plans; where that overwrites what somebody else's data is known by, asks for the name of the spare. */
+/**
+ * Plans; where that overwrites a table of another main device, or what somebody else's data is known by, asks for the name of the
+ * spare.
+ * @param jobFor the work, for one whose name was given or not: it may refuse by itself what the name lets pass.
+ */
 export function planByName<T>(
   context: Context,
   args: Args,
   spare: Spare,
-  job: WriteJob<T>,
-): Promise<Plan<T>> {
-  return askedByName(context, args, spare, async (isNamed) => {
+  command: string,
+  jobFor: (isNamed: boolean) => WriteJob<T>,
+): Promise<{ readonly job: WriteJob<T>; readonly plan: Plan<T> }> {
+  const isGiven = allowedOther(args, spare.path, command);
+  return askedByName(context, args, spare, async (isTyped) => {
+    const job = jobFor(isGiven || isTyped);
     const plan = await planOf(context, spare, job);
-    if (!isNamed && !allowedOther(args, spare.path, job.command)) {
-      refuseStrangers(spare.path, await strangersUnder(spare.device, plan));
-    }
-    return plan;
+    if (!isGiven && !isTyped) refuseStrangers(spare.path, await strangersUnder(spare.device, plan));
+    return { job, plan };
   });
 }
 

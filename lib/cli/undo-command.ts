@@ -30,7 +30,7 @@ import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText } from './escape.js';
 import { ExplainedError } from './failure.js';
 import { timeoutOption } from './numbers.js';
-import { allowedOther, askedByName, refusePuttingBackOver, tableYesOption } from './other-main.js';
+import { allowedOther, askedByName, refusePuttingBackOver, yesOption } from './other-main.js';
 import { type HeldSpare, type Spare, withSpare } from './spare.js';
 import { overwrittenBy, refuseStrangers } from './strangers.js';
 import { counted, utcOf } from './text.js';
@@ -74,7 +74,7 @@ export const undoCommand: Command = {
   ],
   options: {
     force: { help: 'put it back although the spare was written to since, or is of another size' },
-    ...tableYesOption,
+    ...yesOption,
     ...preimageOption,
     buffered: writeOptions.buffered,
     timeout: writeOptions.timeout,

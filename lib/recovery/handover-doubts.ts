@@ -8,6 +8,7 @@ import { sameTable } from '../store/table.js';
 export const handoverDoubts = (report: Findings, elected: ValidSlot): readonly Ambiguity[] =>
   report.ambiguities.filter((ambiguity) => {
     switch (ambiguity.kind) {
+      case 'other-main':
       case 'disagreement':
       case 'unaccepted':
         return true;

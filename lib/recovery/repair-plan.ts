@@ -6,6 +6,7 @@ import type { Sequence } from '../base/units.js';
 import type { ValidSlot } from '../store/copies.js';
 import { nextSequenceBase } from '../store/election.js';
 import type { Findings, ReportCopy } from '../store/examine.js';
+import { mainsText } from '../store/mains.js';
 import { sameButIndex } from '../store/table.js';
 import { copiesText, damageText, listOf, pick, sentence } from '../store/words.js';
 import { type JudgedGhost, judgeGhosts, takenGhosts } from './ghosts.js';
@@ -177,6 +178,9 @@ function whyNotRewrite(report: Findings, source: ReportCopy & ValidSlot): string
   const reasons: string[] = [];
   for (const ambiguity of report.ambiguities) {
     switch (ambiguity.kind) {
+      case 'other-main':
+        reasons.push(sentence(mainsText(ambiguity.mains)));
+        break;
       case 'fork':
         reasons.push(`Copies ${listOf(ambiguity.copies)} have one sequence and different contents.`);
         break;

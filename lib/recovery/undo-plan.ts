@@ -14,7 +14,8 @@ import { geometries, touchesMetadata } from '../format/geometry.js';
 import { type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
 import { readCopies, type SlotCopy } from '../store/copies.js';
 import { electDriver, electOurs } from '../store/election.js';
-import { effectiveEntries, sameTable } from '../store/table.js';
+import { sameTableOfMain } from '../store/mains.js';
+import { effectiveEntries } from '../store/table.js';
 
 const sectorBytes = 512;
 /** As far as a longer request reaches (rule 12). */
@@ -87,7 +88,9 @@ function slotOrder(found: Uint8Array, target: Uint8Array, { now, unreadable }: U
   const wanted = electOurs(after)?.slot;
   const holding = (copies: readonly SlotCopy[], bytes: Uint8Array | undefined) =>
     copies
-      .filter(({ slot }) => bytes !== undefined && slot.state === 'valid' && sameTable(slot.bytes, bytes))
+      .filter(
+        ({ slot }) => bytes !== undefined && slot.state === 'valid' && sameTableOfMain(slot.bytes, bytes),
+      )
       .map(({ copy }) => copy);
   const inForce = holding(before, ours?.bytes);
   const ofDriver = holding(before, drivers?.bytes);

@@ -5,6 +5,7 @@ import type { RemapEntry } from '../format/structure.js';
 import { isForeign, looksLikeOurs } from './activation.js';
 import { writableRoles } from './commit-plan.js';
 import type { Ambiguity, Report } from './examine.js';
+import { mainsText } from './mains.js';
 import type { SlotLedger } from './slot-ledger.js';
 import { strangerClauses, unknownText } from './strangers.js';
 import { effectiveEntries } from './table.js';
@@ -18,6 +19,8 @@ export function ambiguityText(report: Report): string {
 
 function ambiguitySentence(ambiguity: Ambiguity): string {
   switch (ambiguity.kind) {
+    case 'other-main':
+      return `${mainsText(ambiguity.mains)} (a main device that was resized looks the same)`;
     case 'disagreement':
       return `the kernel module would take copy ${ambiguity.driver}, the newest by sequence is copy ${ambiguity.ours}`;
     case 'unaccepted':

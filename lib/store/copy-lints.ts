@@ -5,6 +5,7 @@ import { structureBytes } from '../format/structure.js';
 import { numbersOf, type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 import { bySequence, forks, regressions } from './election.js';
 import { type CopyLint, copyLint } from './lint.js';
+import { mainsInConflict, mainsText } from './mains.js';
 import { byName, type Stranger, strangerClauses } from './strangers.js';
 import { sameButIndex } from './table.js';
 import { clausesFor, copiesText, damageText, listOf, pick, sentence } from './words.js';
@@ -26,6 +27,7 @@ export interface CopyLintInput {
 /** The lints about copies, gravest kind first. */
 export function copyLints(input: CopyLintInput): CopyLint[] {
   return [
+    ...otherMain(input),
     ...damagedCopies(input),
     ...foreignSignatures(input),
     ...sizeMismatch(input),
@@ -37,6 +39,16 @@ export function copyLints(input: CopyLintInput): CopyLint[] {
     ...missingCopies(input),
     ...notes(input),
   ];
+}
+
+/** Section 6 rule 2. All valid copies are listed: nothing tells which of them are strangers. */
+function otherMain({ copies }: CopyLintInput): CopyLint[] {
+  const mains = mainsInConflict(copies);
+  if (mains.length === 0) return [];
+  const message =
+    `${mainsText(mains)}: no election tells which of these this spare belongs to. ` +
+    `A main device that was resized, or a restore that was interrupted, looks the same`;
+  return [copyLint('other-main', numbersOf(validCopies(copies)), sentence(message))];
 }
 
 function damagedCopies({ copies }: CopyLintInput): CopyLint[] {

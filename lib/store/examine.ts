@@ -12,6 +12,7 @@ import { isValid, numbersOf, readCopies, type SlotCopy, type ValidSlot, validCop
 import { type DriverWinner, electDriver, electionsAgree, electOurs, forks, regressions } from './election.js';
 import type { Lint } from './lint.js';
 import { lintsOf } from './lints.js';
+import { mainsInConflict, type NamedMain } from './mains.js';
 import { type Admission, admissionOf } from './module-admission.js';
 import { quietReading, type Reading } from './steady.js';
 import { type Elsewhere, type Strangers, strangersOf } from './strangers.js';
@@ -62,6 +63,8 @@ export interface ReportEntry extends RemapEntry {
 
 /** Why a table cannot be opened for writing before somebody names the copy (format section 6 rule 2). */
 export type Ambiguity =
+  /** Valid copies name different main devices. No election says which of these the spare belongs to. */
+  | { readonly kind: 'other-main'; readonly mains: readonly NamedMain[] }
   | { readonly kind: 'disagreement'; readonly driver: number; readonly ours: number }
   /** The module accepts no copy, and the valid ones hold different tables: a clock that is far behind hides the rest. */
   | { readonly kind: 'unaccepted'; readonly copies: readonly number[] }
@@ -220,7 +223,7 @@ const reportEntry = (entry: RemapEntry, index: number, effective: boolean): Repo
   effective,
 });
 
-/** Disagreement, regression and fork, in this order. Opening for writing refuses while there is one. */
+/** Another main, disagreement, regression and fork, in this order. Opening for writing refuses while there is one. */
 function ambiguitiesOf(
   copies: readonly SlotCopy[],
   driver: DriverWinner | null,
@@ -228,6 +231,8 @@ function ambiguitiesOf(
   now: UnixSeconds,
 ): Ambiguity[] {
   const found: Ambiguity[] = [];
+  const mains = mainsInConflict(copies);
+  if (mains.length > 0) found.push({ kind: 'other-main', mains });
   if (driver !== null && ours !== null && !electionsAgree(driver, ours)) {
     found.push({ kind: 'disagreement', driver: driver.copy, ours: ours.copy });
   }

@@ -4,6 +4,7 @@ export type Severity = 'error' | 'warning' | 'info';
 
 /** Every lint and its severity. */
 export const lintSeverities = {
+  'other-main': 'error',
   'duplicate-spare': 'error',
   'spare-inside-metadata': 'error',
   'original-out-of-range': 'error',

@@ -13,7 +13,8 @@ import type { CopyOutcome } from './commit-report.js';
 import type { SlotCopy, ValidSlot } from './copies.js';
 import { electDriver, electOurs, nextSequenceBase, sealedHeader } from './election.js';
 import { KnownCopies } from './known-copies.js';
-import { sameButIndex, sameTable } from './table.js';
+import { sameTableOfMain } from './mains.js';
+import { sameButIndex } from './table.js';
 
 interface LedgerSlot {
   readonly copy: number;
@@ -256,8 +257,8 @@ export class SlotLedger {
     this.#contested =
       namedSlot !== undefined &&
       (driver === null ||
-        !sameTable(driver.bytes, namedSlot.slot.bytes) ||
-        (ours !== null && !sameTable(ours.slot.bytes, namedSlot.slot.bytes)));
+        !sameTableOfMain(driver.bytes, namedSlot.slot.bytes) ||
+        (ours !== null && !sameTableOfMain(ours.slot.bytes, namedSlot.slot.bytes)));
     const elected = [driver?.bytes, ours?.slot.bytes].filter((bytes) => bytes !== undefined);
     for (const { copy, slot } of copies) {
       const mine = this.#slots[copy];
@@ -268,7 +269,7 @@ export class SlotLedger {
       if (slot.state !== 'valid' && driverVerdict(slot, now) !== null) mine.role = roleBefore(slot);
       else if (namedSlot !== undefined && sameButIndex(namedSlot.slot.bytes, bytes)) mine.role = 'named';
       else if (!elected.some((winner) => sameButIndex(winner, bytes))) mine.role = roleBefore(slot);
-      else if (namedSlot !== undefined && sameTable(namedSlot.slot.bytes, bytes)) mine.role = 'twin';
+      else if (namedSlot !== undefined && sameTableOfMain(namedSlot.slot.bytes, bytes)) mine.role = 'twin';
       else mine.role = 'elected';
     }
     // The driver and we elect two others. The one goes first without which its election finds the named table: what comes

@@ -117,7 +117,7 @@ describe('--plan', () => {
     [['--use=file='], 'FILE of --use is empty'],
     [['--use=main=1'], "bad value 'main=1' for --use"],
     [['--use=copy=1', '--ignore-clock'], 'exclude each other'],
-    [['--yes=other', '--use=file=x'], 'x: no such device'],
+    [['--yes=other', '--use=file=x'], "--yes names 'other'"],
   ])('%j is a usage error', async (argv, says) => {
     draw('7 7 7 7 7');
     expect(await repair(...argv)).toMatchObject({ status: 16, stderr: expect.stringContaining(says) });

@@ -286,9 +286,14 @@ export const corpus: readonly Row[] = [
   ['a machine of the other byte order, everywhere',          spare(swappedBytes(all)),                                      'empty', 4, 'ERR_NO_METADATA',                      'f93d5263'],
   ['the checksum of zlib',                                   spare(inverted(1)),                                            'keeps', 4, 'rewrite 1! from 0',                    '81b5b18b'],
   ['the checksum of zlib, everywhere',                       spare(inverted(all)),                                          'wipes', 4, 'ERR_NO_METADATA',                      '3c0e7828'],
-  ['an old copy of another main',                            spare(holds(2, 3n, 2, 32_768n)),                               'keeps', 0, 'rewrite 2 from 0',                     '81b5b18b'],
+  ['an old copy of another main',                            spare(holds(2, 3n, 2, 32_768n)),                               'keeps', 4, 'ERR_METADATA_AMBIGUOUS',               '3bfc7ad2'],
+  ['the same, and the others are named',                     spare(holds(2, 3n, 2, 32_768n)),                               'keeps', 4, 'commit 2 1 3 4 0 from 0 as 8',         '95c6a88a', '--use=copy=0 --yes=spare.img'],
   ['a copy of another main with this sequence',              spare(holds(2, 7n, 2, 32_768n)),                               'keeps', 4, 'ERR_METADATA_AMBIGUOUS',               '2693076a'],
-  ['a newer copy of another main: nothing tells',            spare(holds(2, 9n, 2, 32_768n)),                               'keeps', 0, 'rewrite 0 1 3 4 from 2',               '6fd1037a'],
+  ['a newer copy of another main: nothing tells',            spare(holds(2, 9n, 2, 32_768n)),                               'keeps', 4, 'ERR_METADATA_AMBIGUOUS',               'ec4e2f91'],
+  ['the same, and it is named',                              spare(holds(2, 9n, 2, 32_768n)),                               'keeps', 4, 'commit 0 1 3 4 2 from 2 as 10',        'bded4d7c', '--use=copy=2 --yes=spare.img'],
+  ['the same, and the others are named',                     spare(holds(2, 9n, 2, 32_768n)),                               'keeps', 4, 'commit 1 3 4 2 0 from 0 as 10',        'c789bf19', '--use=copy=0 --yes=spare.img'],
+  ['the same, and the clock is to be ignored',               spare(holds(2, 9n, 2, 32_768n)),                               'keeps', 4, 'ERR_METADATA_AMBIGUOUS',               'ec4e2f91', '--ignore-clock'],
+  ['another main of the same size, by its UUID',             spare(sealed(2, at.mainUuid, [1])),                            'keeps', 4, 'ERR_METADATA_AMBIGUOUS',               'dddc51c8'],
 
   //  Somebody else wrote here
   ['an MBR partition table',                                 spare(over(0, Array(512).fill(0)), written('mbr')),            'keeps', 4, 'rewrite 0! from 1',                    '81b5b18b', '', 'an MBR partition table'],

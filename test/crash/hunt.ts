@@ -20,8 +20,12 @@ export async function firstViolation(): Promise<Violation | undefined> {
   if (recorded.violations[0] !== undefined) return recorded.violations[0];
   const sectors = await exploreScenarios(sectorScenarios(), { randomSubsets: 100, decodes: 0, seed: 9 });
   if (sectors.violations[0] !== undefined) return sectors.violations[0];
-  for (const fits of [[2, 3], [4], [5]]) {
-    const [violation] = exploreCopies({ words, fits, ownIndex: false, repairs: 1, named: 'all' }).violations;
+  const runs = [
+    { words: ['7', '7o', '9o'], fits: [2, 3] },
+    ...[[2, 3], [4], [5]].map((fits) => ({ words, fits })),
+  ];
+  for (const run of runs) {
+    const [violation] = exploreCopies({ ...run, ownIndex: false, repairs: 1, named: 'all' }).violations;
     if (violation !== undefined) return violation;
   }
   const { missed, equal } = flipsBySyndrome(100);

@@ -1,7 +1,7 @@
 // Judges every crash state of one operation, and its end.
 import { type State, textOf } from './alphabet.js';
 import { crashStates, type Step } from './crash-states.js';
-import { find, promisedBy, tableOf, violation, violationAtEnd } from './judge.js';
+import { find, isOfSeveralMains, promisedBy, tableOf, violation, violationAtEnd } from './judge.js';
 import type { Operation } from './operations.js';
 
 /** A state that must not be, and how it was reached. */
@@ -39,6 +39,10 @@ export function judgeSteps(
     if (wrong !== undefined)
       violations.push(describe(operation, start, crash.state, `${wrong} (group ${crash.group})`));
   }
+  if (operation.copy === undefined && operation.name !== 'create' && isOfSeveralMains(start) && writes(steps))
+    violations.push(
+      describe(operation, start, end, 'it writes over another main device, and no copy was named'),
+    );
   const wrong = writes(steps) ? violationAtEnd(promised, end) : undefined;
   if (wrong !== undefined) violations.push(describe(operation, start, end, wrong));
   return { states: all.map(({ state }) => state), end };

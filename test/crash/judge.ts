@@ -6,16 +6,27 @@ import { electDriver, electOurs } from '../../lib/store/election.js';
 import { drawnNow } from '../support/disk.js';
 import { type Content, copiesOf, keyOf, type State } from './alphabet.js';
 import type { CrashState } from './crash-states.js';
-import type { Operation, OperationName } from './operations.js';
+import { mainSectors, type Operation, type OperationName } from './operations.js';
 
 /** The table of a copy as a key; null for nobody's. */
 export type Table = string | null;
 
 const tables = new Map<Content, Table>();
 
-/** Raw, since the module may elect what we do not decode. */
+/** Size and UUID of the main device that a copy names. */
+const mainKey = (bytes: Uint8Array): string =>
+  [bytes.subarray(120, 128), bytes.subarray(40, 77)]
+    .map((part) => Buffer.from(part).toString('latin1'))
+    .join('');
+
+/** Raw, since the module may elect what we do not decode. The same entries of another main device are another table. */
 const tableKey = (bytes: Uint8Array): string =>
+  mainKey(bytes) +
   Buffer.from(bytes.buffer, bytes.byteOffset + 312, 40 * activeRemapsOf(bytes)).toString('latin1');
+
+/** Whether valid copies name different main devices: then nothing may be written before one is named (rule 2). */
+export const isOfSeveralMains = (state: State): boolean =>
+  new Set(state.filter(({ slot }) => slot.state === 'valid').map(({ bytes }) => mainKey(bytes))).size > 1;
 
 export function tableOf(content: Content): Table {
   let table = tables.get(content);
@@ -78,11 +89,18 @@ function nextOf(name: OperationName, old: Table, end: State): Table {
     case 'handover':
       return old;
     case 'create':
-      return '';
+      return createdKey;
     case 'commit':
       return `${old}${find(end).ours?.slice(-40)}`;
   }
 }
+
+/** The empty table of the main device that a create is told. */
+const createdKey = (() => {
+  const header = new Uint8Array(312);
+  new DataView(header.buffer).setBigUint64(120, mainSectors, true);
+  return mainKey(header);
+})();
 
 /** What is wrong with a crash state; undefined where nothing is. */
 export function violation(promised: Promised, { state, durable }: CrashState): string | undefined {

@@ -83,8 +83,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'last good copy overwritten: where the driver and the caller agree, another table outlives theirs',
     file: 'store/slot-ledger.js',
-    piece: 'else if (namedSlot !== undefined && sameTable(namedSlot.slot.bytes, bytes))',
+    piece: 'else if (namedSlot !== undefined && sameTableOfMain(namedSlot.slot.bytes, bytes))',
     instead: 'else if (namedSlot !== undefined)',
+  },
+  {
+    name: 'copies of another main device are not looked for',
+    file: 'store/mains.js',
+    piece: 'return mains.some((a) => mains.some((b) => differ(a, b))) ? mains : [];',
+    instead: 'return [];',
+  },
+  {
+    name: 'the table of another main device with the same remaps outlives the named one',
+    file: 'store/mains.js',
+    piece: 'sameTable(a, b) && !differ(mainOf(readHeader(a)), mainOf(readHeader(b)))',
+    instead: 'sameTable(a, b)',
   },
   {
     name: 'a table that nobody elects outlives the others',

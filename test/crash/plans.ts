@@ -26,17 +26,24 @@ const whole = { words, ownIndex: false, repairs: 2, named: 'all' } as const;
 /** Beside these, the elected table with one bit flipped where copies may differ: in its checksum, or in its number. */
 const likeTheNamed = { ...whole, words: [...words, '7y', '7j'], fits: [1, 2, 3] } as const;
 const ownNumbers = { ...whole, ownIndex: true, fits: [1, 2, 3] } as const;
+/** Copies of another main device, older, newer and of the same sequence and remaps. */
+const otherMains = { ...whole, words: ['7', '6o', '7o', '9o', 'x'], fits: [1, 2, 3, 4] } as const;
 const seed = 20_260_101;
 
 export const plans = {
   /** With the tests: of five copies, a repair after a crash names what an election finds. */
   tests: (): Plan => ({
     ...plans.usual(),
-    copies: [{ ...whole, fits: [1, 2, 3, 4] }, { ...whole, fits: [5], named: 'elected' }, ownNumbers],
+    copies: [
+      { ...whole, fits: [1, 2, 3, 4] },
+      { ...whole, fits: [5], named: 'elected' },
+      ownNumbers,
+      otherMains,
+    ],
   }),
   usual: (): Plan => ({
-    copies: [{ ...whole, fits: [1, 2, 3, 4, 5] }, likeTheNamed, ownNumbers],
-    recorded: { words: likeTheNamed.words, starts: 400, seed },
+    copies: [{ ...whole, fits: [1, 2, 3, 4, 5] }, likeTheNamed, ownNumbers, otherMains],
+    recorded: { words: [...likeTheNamed.words, '9o'], starts: 400, seed },
     scenarios: sectorScenarios(),
     sectors: { randomSubsets: 2000, decodes: 4, seed },
     flipSamples: 2000,
@@ -47,8 +54,13 @@ export const plans = {
     copies: [
       { ...whole, words: [...words, '9h', '7t'], fits: [1, 2, 3, 4, 5] },
       { ...ownNumbers, fits: [4, 5] },
+      { ...otherMains, words: [...otherMains.words, '8+', '-'], fits: [5] },
     ],
-    recorded: { words: [...words, '9h', '7t', '7y', '7j', 'm', 's', '0z', '7i'], starts: 20_000, seed },
+    recorded: {
+      words: [...words, '9h', '7t', '7y', '7j', 'm', 's', '0z', '7i', '7o', '9o'],
+      starts: 20_000,
+      seed,
+    },
     scenarios: allSectorScenarios(words),
     sectors: { randomSubsets: 1_000_000, decodes: 100, seed },
     flipSamples: 20_000,

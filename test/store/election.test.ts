@@ -48,6 +48,10 @@ const rows: Row[] = [
   ['6i 6 6 6 6', 0, 1, true, ''],
   ['9i - - - -', 0, null, false, ''],
   ['s s s s s', null, null, true, ''],
+  ['9o 7 7 7 7', 0, 0, true, 'other-main'], //  The newest wins, and is of another disk.
+  ['7 7 3o 7 7', 0, 0, true, 'other-main'],
+  ['7 7o 7 7 7', 0, 0, true, 'other-main fork'],
+  ['9o 9o 9o 9o 9o', 0, 0, true, ''],
 ];
 
 describe('elections', () => {

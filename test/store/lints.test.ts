@@ -235,6 +235,39 @@ describe('lints of copies', () => {
     ]);
   });
 
+  describe('copies of another main device', () => {
+    const uuid = (text: string) => ({ mainDeviceUuid: Buffer.from(text.padEnd(37, '\0'), 'latin1') });
+    const slot = drawSlot({ sequence: 1n });
+    const named = (text: string) => drawSlot({ header: uuid(text) });
+    const others = (other: Uint8Array, rest = slot) =>
+      examineSlots([rest, rest, other, rest, rest]).lints.filter(({ id }) => id === 'other-main');
+
+    test.each([
+      ['older', '1 1 0o 1 1'],
+      ['newer', '1 1 9o 1 1'],
+      ['from the future', '1 1 9+ 1 9o'],
+    ])('%s ones are told by the size of main', (_, disk) => {
+      const [lint] = examineSlots(drawDisk(disk)).lints;
+      expect(lint).toMatchObject({ id: 'other-main', severity: 'error', copies: [0, 1, 2, 3, 4] });
+      expect(lint?.message).toMatch(
+        /a main device of 16384 sectors, copy \d one of 32768 sectors: .* was resized/,
+      );
+    });
+
+    test('are told by the UUID of main where both name one', () => {
+      expect(others(named('a'), named('b'))[0]?.message).toContain(
+        'one of 16384 sectors with UUID "a": no election tells',
+      );
+      expect(others(named('a'), named('a'))).toEqual([]);
+      expect(others(named('a'))).toEqual([]); //  The module names none.
+      expect(others(named('\x1b'), named('b'))[0]?.message).toContain('UUID "\\x1b"');
+    });
+
+    test('do not count where they are damaged', () => {
+      expect(others(patchSlot(slot, 120, [1], false))).toEqual([]);
+    });
+  });
+
   const indexed = (...indices: number[]) =>
     said(examineSlots(indices.map((copyIndex) => drawSlot({ copyIndex }))));
 
@@ -311,6 +344,7 @@ test('every lint has the severity that the specification gives it', () => {
     'future-timestamp',
     'misdirected-copy',
     'original-out-of-range',
+    'other-main',
     'sequence-regression',
     'size-mismatch',
     'spare-inside-metadata',

@@ -4,6 +4,7 @@
 //   7f    same sequence and date, another table          7t   same table, newer date
 //   7r    same table, dated now: newer than any other    7+   same table, too far in the future for the module
 //   0z    sequence and timestamp 0                       7#   count and health out of range, checksum holds
+//   7o    same table, of a main device twice the size
 //   7h    health out of range                            7i   a 32-bit structure, checksum holds
 //   7y    one bit of the checksum flipped                7j   one bit of the copy index flipped: its checksum fails
 //   x     bad checksum (was sequence 9)                  m    ours but for the magic
@@ -53,6 +54,8 @@ function drawCopy(sequence: number, mark: string): Uint8Array<ArrayBuffer> {
       return drawSlot({ ...plain, timestamp: drawnNow + 86_401n });
     case 'z':
       return drawSlot({ ...plain, timestamp: 0n });
+    case 'o':
+      return patchSlot(drawSlot(plain), 120, [0, 128, 0, 0, 0, 0, 0, 0]);
     case 'h':
       return drawSlot({ ...plain, header: { healthScore: 101 } });
     case '#':
