@@ -82,10 +82,18 @@ export {
   type RuleStep,
 } from './store/explain.js';
 export { toExplanationJson } from './store/explain-json.js';
+export type { HeldCount } from './store/held-back.js';
+export type { Held, HeldPlace } from './store/held-places.js';
 export { DocumentError, type Problem } from './store/json-reader.js';
 export type { Lint, LintId, Severity } from './store/lint.js';
 export { MetadataStore } from './store/metadata-store.js';
-export { type AddOptions, RemapTable, type RemapTableOptions, type Run } from './store/remap-table.js';
+export {
+  type AddOptions,
+  type InsertOptions,
+  RemapTable,
+  type RemapTableOptions,
+  type Run,
+} from './store/remap-table.js';
 export type { ScrubbedCopy, ScrubReport, ScrubState } from './store/scrub-report.js';
 export {
   type MapArea,

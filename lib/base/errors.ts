@@ -63,6 +63,7 @@ export const errorCodes = {
   // The remap table.
   ERR_TABLE_FULL: 'the table holds 2048 entries, and that is all that fits',
   ERR_TABLE_INVALID: 'this is not the JSON of a remap table',
+  ERR_GHOST_ENTRIES: 'entries of an earlier table stand where new ones would be written',
   ERR_GHOST_NOT_FOUND: 'there is no such entry behind the table',
   ERR_DUMP_INVALID: 'this is not a dump, or its table is refused',
   ERR_IMPORT_INVALID: 'this is no list of remaps',
@@ -73,6 +74,7 @@ export const errorCodes = {
   ERR_SPARE_OUT_OF_RANGE: 'the spare sector lies beyond the spare device',
   ERR_SPARE_IN_METADATA: 'the spare sector lies inside the metadata region',
   ERR_SPARE_IN_USE: 'the spare sector is in use',
+  ERR_SPARE_HELD: 'the spare sector is kept back: another copy or a ghost entry names it',
   ERR_SPARE_EXHAUSTED: 'the spare has no free sector left',
 
   // The life of a target.

@@ -39,6 +39,7 @@ const statusOfCodes: Partial<Record<ErrorCode, number>> = {
   ERR_SPARE_OUT_OF_RANGE: usage,
   ERR_SPARE_IN_METADATA: usage,
   ERR_SPARE_IN_USE: usage,
+  ERR_SPARE_HELD: usage,
   ERR_SPARE_EXHAUSTED: usage,
 
   //  It failed because of it, and it is still there.

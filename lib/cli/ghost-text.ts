@@ -1,8 +1,9 @@
 // Room: cli, pure part. Ghosts, for people and for scripts: what is made of each, and which command shows them.
-import { ghostsElsewhere, type JudgedGhost, lostGhosts } from '../recovery/ghosts.js';
+import { ghostsElsewhere, type JudgedGhost } from '../recovery/ghosts.js';
 import type { RepairPlan } from '../recovery/repair-plan.js';
 import { toEntryJson } from '../store/entry-json.js';
 import type { Findings } from '../store/examine.js';
+import { lostGhosts } from '../store/ghost-entries.js';
 import { pick } from '../store/words.js';
 import type { Advice } from './advice.js';
 import { commandLine } from './escape.js';

@@ -34,6 +34,8 @@ export interface Metadata {
   readonly entries: readonly RemapEntry[];
   /** The slot that the rest is taken from, 131,072 bytes. Never written to. */
   readonly base: Uint8Array<ArrayBuffer>;
+  /** Indexes of ghosts of the base that are given up: they are written as zeros. Never changed. */
+  readonly cleared?: ReadonlySet<number> | undefined;
 }
 
 /** The metadata of a copy: `encodeCopy(metadataOf(copy), copy.header.copyIndex)` is that copy, byte for byte. */
@@ -84,7 +86,7 @@ const nextSpareSectorMax = 0xffff_ffffn as Sector;
 
 /** The same table under a changed header: the next sequence, say. `nextSpareSector` saturates at 2^32 - 1. */
 export const withHeader = (metadata: Metadata, changes: HeaderChanges): Metadata =>
-  derived(metadata, metadata.entries, changes);
+  derived(metadata, metadata.entries, changes, metadata.cleared);
 
 /**
  * Another table in place of this one. Entries that it no longer reaches are cleared: they were taken out on purpose, or
@@ -97,20 +99,22 @@ export const withEntries = (
   changes: HeaderChanges = {},
 ): Metadata => withOwnEntries(metadata, [...entries], changes);
 
-/** The same with an array that nobody changes any more. */
+/** The same with an array that nobody changes any more. @param cleared indexes of ghosts that go, beside those gone before. */
 export function withOwnEntries(
   metadata: Metadata,
   entries: readonly RemapEntry[],
   changes: HeaderChanges,
+  cleared: Metadata['cleared'] = metadata.cleared,
 ): Metadata {
   if (entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
-  return derived(metadata, entries, changes);
+  return derived(metadata, entries, changes, cleared);
 }
 
 function derived(
   { header, base }: Metadata,
   entries: readonly RemapEntry[],
   changes: HeaderChanges,
+  cleared: Metadata['cleared'],
 ): Metadata {
   const { nextSpareSector = header.nextSpareSector } = changes;
   return {
@@ -122,6 +126,7 @@ function derived(
     },
     entries,
     base,
+    cleared,
   };
 }
 
@@ -169,13 +174,17 @@ export function encodeCopy(
   const before = activeRemapsOf(metadata.base);
   const end = Math.max(before, metadata.entries.length);
   putEntries(slot.subarray(entriesOffset), metadata, 0, end);
+  for (const index of metadata.cleared ?? []) {
+    if (index >= end)
+      slot.fill(0, entriesOffset + index * entryBytes, entriesOffset + (index + 1) * entryBytes);
+  }
   view.setUint32(checksumOffset, structureChecksum(slot), true);
   return slot;
 }
 
 /**
  * The bytes of the entries from `first` up to `end`. Behind the table they are those of the base, a ghost or zero, but for
- * entries of its own that are not reached any more: these are cleared.
+ * entries of its own that are not reached any more, and ghosts that were given up: these are cleared.
  */
 export function entriesBytes(metadata: Metadata, first: number, end: number): Uint8Array<ArrayBuffer> {
   const bytes = metadata.base.slice(entriesOffset + first * entryBytes, entriesOffset + end * entryBytes);
@@ -184,13 +193,18 @@ export function entriesBytes(metadata: Metadata, first: number, end: number): Ui
 }
 
 /** Puts these entries over those of the base, the bytes of which are there. */
-function putEntries(bytes: Uint8Array, { base, entries }: Metadata, first: number, end: number): void {
-  const cleared = activeRemapsOf(base);
+function putEntries(
+  bytes: Uint8Array,
+  { base, entries, cleared }: Metadata,
+  first: number,
+  end: number,
+): void {
+  const count = activeRemapsOf(base);
   const view = viewOf(bytes);
   for (let index = first; index < end; index += 1) {
     const at = (index - first) * entryBytes;
     const entry = entries[index];
     if (entry !== undefined) writeEntry(view, at, entry);
-    else if (index < cleared) bytes.fill(0, at, at + entryBytes);
+    else if (index < count || cleared?.has(index)) bytes.fill(0, at, at + entryBytes);
   }
 }

@@ -60,7 +60,17 @@ export function updateBetween(from: Metadata, to: Metadata): Update {
     );
     first = samePrefix(old, next, behind);
   }
+  for (const index of newlyCleared(from, to, end)) {
+    const entry = entriesOffset + index * entryBytes;
+    change(entry, entriesBytes(from, index, index + 1), entriesBytes(to, index, index + 1));
+  }
   return { changes, delta };
+}
+
+/** Ghosts behind both tables that only the second has given up: rising. */
+function newlyCleared(from: Metadata, to: Metadata, end: number): number[] {
+  if (to.cleared === undefined || to.cleared === from.cleared) return [];
+  return [...to.cleared].filter((index) => index >= end && !from.cleared?.has(index)).sort((a, b) => a - b);
 }
 
 /**

@@ -6,10 +6,10 @@
 //   doubtful   the module would not have written it like that, or not yet: only for those who name it
 //   taken      all others; of two that exclude each other the newer one, and of one age the later one, as the module does
 import { DmremapError, type ErrorCode } from '../base/errors.js';
-import type { UnixSeconds } from '../base/units.js';
-import { entryFlags, type RemapEntry } from '../format/structure.js';
+import type { RemapEntry } from '../format/structure.js';
 import { type ValidSlot, validCopies } from '../store/copies.js';
 import type { Findings } from '../store/examine.js';
+import { ghostDoubts, lostGhosts, mappingOf } from '../store/ghost-entries.js';
 import { RemapTable } from '../store/remap-table.js';
 
 /** What becomes of a ghost: `unnamed` is one that could be taken, where others were named. */
@@ -43,7 +43,9 @@ export function judgeGhosts({ slot }: ValidSlot, named?: ReadonlySet<number>): J
     { mainSectors: header.mainDeviceSectors, spareSectors: header.spareDeviceSectors },
     entries,
   );
-  const doubts = new Map(ghosts.map(({ index, entry }) => [index, doubtsOf(entry, header.timestampSeconds)]));
+  const doubts = new Map(
+    ghosts.map(({ index, entry }) => [index, ghostDoubts(entry, header.timestampSeconds)]),
+  );
   const taken: Place[] = [];
   const judge = ({ index, entry }: Place, isWanted: boolean): JudgedGhost => {
     const doubt = doubts.get(index) ?? [];
@@ -75,15 +77,9 @@ export function judgeGhosts({ slot }: ValidSlot, named?: ReadonlySet<number>): J
   ].sort((a, b) => a.index - b.index);
 }
 
-/** The entries that are taken, in the order in which they are added to the table: that of the disk. */
-export const takenGhosts = (judged: readonly JudgedGhost[]): RemapEntry[] =>
-  judged.filter(({ verdict }) => verdict === 'taken').map(({ entry }) => entry);
-
-/** The ghosts of a copy that map what its table does not: the others have been taken back already. */
-export const lostGhosts = ({ slot }: ValidSlot): RemapEntry[] => {
-  const there = new Set(slot.entries.map(mappingOf));
-  return slot.ghosts.map(({ entry }) => entry).filter((entry) => !there.has(mappingOf(entry)));
-};
+/** Those that are taken, in the order in which they are added to the table: that of the disk. */
+export const takenGhosts = (judged: readonly JudgedGhost[]): JudgedGhost[] =>
+  judged.filter(({ verdict }) => verdict === 'taken');
 
 /** How many ghosts each of the other valid copies has that the copy shown has neither as a ghost nor in its table. */
 export function ghostsElsewhere({ copies, shown }: Pick<Findings, 'copies' | 'shown'>) {
@@ -93,12 +89,10 @@ export function ghostsElsewhere({ copies, shown }: Pick<Findings, 'copies' | 'sh
   return validCopies(copies)
     .map((other) => ({
       copy: other.copy,
-      count: lostGhosts(other).filter((entry) => !here.has(mappingOf(entry))).length,
+      count: lostGhosts(other).filter(({ entry }) => !here.has(mappingOf(entry))).length,
     }))
     .filter(({ copy, count }) => copy !== shown.copy && count > 0);
 }
-
-const mappingOf = ({ originalSector, spareSector }: RemapEntry): string => `${originalSector} ${spareSector}`;
 
 /** The older before the newer, and of one age as on the disk. */
 function byAge(a: Place, b: Place): number {
@@ -128,25 +122,4 @@ function rivalText(taken: readonly Place[], entry: RemapEntry, code: ErrorCode):
   if (rival === undefined) return '';
   const newer = rival.entry.remapTimestampNs > entry.remapTimestampNs;
   return `, by ghost ${rival.index}${newer ? ', which is newer' : ''}`;
-}
-
-const nanosecondsPerSecond = 1_000_000_000n;
-
-/** What the module would not have written: to follow "ghost N" or "but". */
-function doubtsOf(entry: RemapEntry, tableTime: UnixSeconds): string[] {
-  const { originalSector, spareSector, remapTimestampNs, flags, padding } = entry;
-  const doubts: string[] = [];
-  if (originalSector === 0n && spareSector === 0n && remapTimestampNs === 0n) {
-    return ['its sectors and its time are zero: it may be no entry at all'];
-  }
-  if (remapTimestampNs === 0n) doubts.push('it has no time');
-  //  The time of the table has no fractions of a second.
-  if (remapTimestampNs >= (tableTime + 1n) * nanosecondsPerSecond) {
-    doubts.push('it is dated after the table that it was left behind by');
-  }
-  const known = entryFlags.pending | entryFlags.active;
-  if (flags === 0) doubts.push('it is neither PENDING nor ACTIVE');
-  if ((flags & ~known) !== 0) doubts.push(`its flags are 0x${flags.toString(16)}, which nobody writes`);
-  if (padding !== 0) doubts.push('its padding is not zero');
-  return doubts;
 }

@@ -97,7 +97,8 @@ async function commitTable(
     signal,
   });
   try {
-    for (const entry of takenGhosts(plan.ghosts ?? [])) store.table.insert(entry);
+    const taken = takenGhosts(plan.ghosts ?? []);
+    if (taken.length > 0) store.table.takeGhostsBack(taken);
     return await store.commit({ allowUnsafe, allowDataInMetadata, signal });
   } finally {
     await store.close();

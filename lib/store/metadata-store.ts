@@ -29,6 +29,7 @@ import { runCommit } from './commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
 import { commitTimestamp, nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
+import { heldBy } from './held-places.js';
 import { inspect, inspectForWriting } from './inspect.js';
 import { RemapTable } from './remap-table.js';
 import { scrubCopies } from './scrub.js';
@@ -38,6 +39,7 @@ import { SlotLedger } from './slot-ledger.js';
 import {
   type CommitOptions,
   type CreateStoreOptions,
+  checkOpenOptions,
   checkSectors,
   checkStoreOptions,
   type OpenStoreOptions,
@@ -112,15 +114,19 @@ export class MetadataStore implements AsyncDisposable {
       touchesMetadata(geometries[report.geometry], spareSector),
     );
     const { mainDeviceSectors, spareDeviceSectors } = metadata.header;
+    const { shown } = report;
     this.table = new RemapTable(
       {
         mainSectors: mainDeviceSectors,
         spareSectors: spareDeviceSectors,
         geometry: geometries[report.geometry],
         spacing: options.spacing,
+        //  What a create replaces is given up.
+        held: content === null || shown === null ? undefined : heldBy({ copies: report.copies, shown }),
       },
       metadata.entries,
     );
+    if ((options as OpenStoreOptions).ghosts === 'forget') this.table.forgetGhosts();
   }
 
   /**
@@ -129,11 +135,12 @@ export class MetadataStore implements AsyncDisposable {
    * Rejections: those of `openDevice`; ERR_NO_METADATA where no copy is valid; ERR_COPY_NOT_VALID where the named one is
    * not; for writing, ERR_METADATA_AMBIGUOUS where more than one copy could be the right one and none was named,
    * ERR_IO where a copy cannot be read, ERR_DEVICE_BUSY where another store writes to the same device, ERR_RANGE_UNSETTLED where an aborted write to a slot
-   * may still land. (Format section 6 rules 1, 2 and 9.)
+   * may still land. (Format section 6 rules 1, 2 and 9.) What other copies and ghosts name is kept back from the table (rule
+   * 12): see `ghosts` of the options, `RemapTable.held` and `RemapTable.ghosts`.
    */
   static open(target: string | Device, options: OpenStoreOptions = {}): Cancellable<MetadataStore> {
     return cancellableAsync(options, async (signal) => {
-      checkStoreOptions(options);
+      checkOpenOptions(options);
       const { mode = 'read', copy, geometry = 'driver' } = options;
       const now = (options.now ?? clockSeconds)();
       return withTarget(target, targetOptions(mode, options, signal), async (device, owned) => {
@@ -296,11 +303,13 @@ export class MetadataStore implements AsyncDisposable {
     const { device } = this;
     const next = sequence(this.#lastSequence + 1n);
     const timestampSeconds = commitTimestamp(this.#lastTimestamp, this.#now());
-    const metadata = withOwnEntries(this.#metadata, entries, {
+    const changes = {
       sequenceNumber: next,
       timestampSeconds,
       nextSpareSector: this.table.nextSpareSector ?? this.#metadata.header.nextSpareSector,
-    });
+    };
+    const { clearedGhosts } = this.table;
+    const metadata = withOwnEntries(this.#metadata, entries, changes, clearedGhosts);
     // Given out, whatever becomes of the commit: an aborted one may still land.
     this.#lastSequence = next;
     this.#underWay = next;
@@ -311,6 +320,7 @@ export class MetadataStore implements AsyncDisposable {
       const report = await runCommit({ device, ledger: this.#ledger, metadata, indexOf, fresh, signal });
       this.#metadata = metadata;
       this.#lastCommit = report;
+      if (clearedGhosts === this.table.clearedGhosts && report.degraded.length === 0) this.table.committed();
       return report;
     } catch (error) {
       // Rejected, and yet it is what every reader finds.

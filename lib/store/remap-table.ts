@@ -2,13 +2,17 @@
 // the spare. It refuses what would lose data (format section 6 rule 12) and remembers nothing about devices.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { type Sector, sector, type UnixNanoseconds, u64Max, unixNanoseconds } from '../base/units.js';
+import type { Ghost } from '../format/codec.js';
 import { copyOfEntry } from '../format/entry.js';
 import { type Geometry, geometries, touchesMetadata } from '../format/geometry.js';
 import { remapEntry } from '../format/metadata.js';
 import { maxEntries, type RemapEntry } from '../format/structure.js';
+import { HeldBack, type HeldCount } from './held-back.js';
+import type { Held, HeldPlace } from './held-places.js';
 import { OriginalIndex } from './original-index.js';
 import { RisingEntries } from './rising-entries.js';
 import { SparePlaces } from './spare-places.js';
+import { pick } from './words.js';
 
 export interface RemapTableOptions {
   /** Sizes that originals and spare sectors are held against, in 512-byte sectors. */
@@ -21,9 +25,17 @@ export interface RemapTableOptions {
    * sector whole, so spare sectors that follow each other get overwritten by their neighbours: 8 unless 1 is asked for.
    */
   readonly spacing?: 8 | 1 | undefined;
+  /** What other copies and ghosts hold back (format section 6 rule 12). Default: nothing. */
+  readonly held?: Held | undefined;
 }
 
-export interface AddOptions {
+/** What may be put where an entry of another copy, or a ghost, has its data. */
+export interface InsertOptions {
+  /** Takes a place that is named although it is held back: the data that may be there is given up, or is what is wanted. */
+  readonly allowHeld?: boolean | undefined;
+}
+
+export interface AddOptions extends InsertOptions {
   /** Sector of the spare; the lowest that is free where it is left out. */
   readonly spare?: bigint | number | undefined;
   /** When the remap was made. Default: now. */
@@ -47,6 +59,7 @@ export class RemapTable implements Iterable<RemapEntry> {
   readonly #entries: RemapEntry[];
   readonly #index = new OriginalIndex();
   readonly #places: SparePlaces;
+  readonly #heldBack: HeldBack;
   /** The entries in force, for requests over many sectors: made by the first of them, and kept up from then on. */
   #rising: RisingEntries | undefined;
 
@@ -59,6 +72,7 @@ export class RemapTable implements Iterable<RemapEntry> {
     this.#entries = [...entries];
     if (this.#entries.length > maxEntries) throw new DmremapError('ERR_TABLE_FULL');
     for (const entry of this.#entries) this.#remember(entry);
+    this.#heldBack = new HeldBack(options.held, this.#places);
   }
 
   get size(): number {
@@ -110,11 +124,69 @@ export class RemapTable implements Iterable<RemapEntry> {
     return this.#places.next();
   }
 
+  /** How many more remaps of one sector can be added: that many entries, and places for them, are free. */
+  get remaining(): number {
+    return Math.min(this.capacity - this.size, this.freePlaces);
+  }
+
+  /** How many places can be handed out, as far as the table has entries for them. */
+  get freePlaces(): number {
+    const { free } = this.#places.count();
+    return free < this.capacity ? Number(free) : this.capacity;
+  }
+
+  /** How many places are held back, and why. */
+  get held(): HeldCount {
+    return this.#heldBack.count;
+  }
+
+  /** Each sector that is held back, rising. */
+  get heldPlaces(): HeldPlace[] {
+    return this.#heldBack.sectors;
+  }
+
+  /**
+   * Ghosts of the table that was opened, as the module leaves them behind when it empties or cuts one: while there are any,
+   * nothing is added. `repair` takes them back, and `forgetGhosts` gives them up.
+   */
+  get ghosts(): readonly Ghost[] {
+    return this.#heldBack.ghosts;
+  }
+
+  /** Indexes of the ghosts that the next commit writes as zeros. */
+  get clearedGhosts(): ReadonlySet<number> | undefined {
+    return this.#heldBack.cleared;
+  }
+
+  /**
+   * Gives up everything that is behind the table: the next commit writes zeros there. From now on entries can be added, and
+   * the places of the ghosts are free once that commit is durable in every copy.
+   * @returns the indexes of what is given up.
+   */
+  forgetGhosts(): readonly number[] {
+    return this.#heldBack.forget();
+  }
+
+  /**
+   * Takes ghosts of the table that was opened back into it, over the records that stand there.
+   * @throws those of `insert`, but for ERR_GHOST_ENTRIES and ERR_SPARE_HELD. Some may be in the table then.
+   */
+  takeGhostsBack(ghosts: readonly Ghost[]): void {
+    this.#heldBack.takeBack(ghosts, () => {
+      for (const { entry } of ghosts) this.insert(entry, { allowHeld: true });
+    });
+  }
+
+  /** For the store: a commit of this table is durable in every copy. */
+  committed(): void {
+    this.#heldBack.committed();
+  }
+
   /**
    * Takes the next free place of the spare, for data that is written before its entry is added: nobody else gets it. With a
    * spacing of 8 it is eight sectors long, and the data of a logical block of 4,096 bytes fits.
    * @param spare the place to keep from others instead: one that must not be used again.
-   * @throws DmremapError ERR_SPARE_EXHAUSTED.
+   * @throws DmremapError ERR_SPARE_EXHAUSTED, ERR_GHOST_ENTRIES.
    */
   reserve(spare: Sector = this.#allocate()): Sector {
     this.#places.reserve(spare);
@@ -131,8 +203,8 @@ export class RemapTable implements Iterable<RemapEntry> {
    * @param original 512-byte sector on main.
    * @returns the entry, with the spare sector that it got.
    * @throws DmremapError ERR_TABLE_FULL, ERR_ORIGINAL_OUT_OF_RANGE, ERR_ORIGINAL_MAPPED, ERR_SPARE_OUT_OF_RANGE,
-   *   ERR_SPARE_IN_METADATA, ERR_SPARE_IN_USE, ERR_SPARE_EXHAUSTED; RangeError ERR_OUT_OF_RANGE,
-   *   TypeError ERR_INVALID_ARG_TYPE. The table is unchanged then.
+   *   ERR_SPARE_IN_METADATA, ERR_SPARE_IN_USE, ERR_SPARE_HELD, ERR_SPARE_EXHAUSTED, ERR_GHOST_ENTRIES;
+   *   RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE. The table is unchanged then.
    */
   add(original: bigint | number, options: AddOptions = {}): RemapEntry {
     const from = checkedSector('original', original);
@@ -140,13 +212,13 @@ export class RemapTable implements Iterable<RemapEntry> {
     this.#checkOriginal(from);
     const spareSector =
       options.spare === undefined ? this.#allocate() : checkedSector('spare', options.spare);
-    return this.insert(remapEntry({ originalSector: from, spareSector, remapTimestampNs }));
+    return this.insert(remapEntry({ originalSector: from, spareSector, remapTimestampNs }), options);
   }
 
   /** Adds a whole entry, counters and flags included, with the refusals of `add`. */
-  insert(entry: RemapEntry): RemapEntry {
+  insert(entry: RemapEntry, options: InsertOptions = {}): RemapEntry {
     this.#checkOriginal(entry.originalSector);
-    this.#checkSpare(entry.spareSector);
+    this.#checkSpare(entry, options);
     // Ours from now on: a commit takes an entry that is the same object for unchanged.
     const own = Object.freeze(copyOfEntry(entry));
     this.#entries.push(own);
@@ -174,6 +246,7 @@ export class RemapTable implements Iterable<RemapEntry> {
       removed ??= entry;
       this.#entries.splice(at, 1);
       this.#places.drop(entry.spareSector);
+      this.#heldBack.removed(entry);
     }
     this.#index.delete(from);
     this.#rising?.remove(from);
@@ -181,13 +254,17 @@ export class RemapTable implements Iterable<RemapEntry> {
   }
 
   #allocate(): Sector {
+    this.#heldBack.checkGhosts();
     const free = this.#places.next();
     if (free !== undefined) return free;
-    const message = `the spare (${this.spareSectors} sectors) has no free sector left`;
+    const { held } = this.#places.count();
+    const but = held === 0 ? '' : `: ${held} ${pick(held, 'place is', 'places are')} held back`;
+    const message = `the spare (${this.spareSectors} sectors) has no free sector left${but}`;
     throw new DmremapError('ERR_SPARE_EXHAUSTED', message);
   }
 
   #checkOriginal(from: Sector): void {
+    this.#heldBack.checkGhosts();
     if (this.#entries.length >= maxEntries) throw new DmremapError('ERR_TABLE_FULL');
     if (from >= this.mainSectors) {
       const message = `original sector ${from} lies beyond the main device (${this.mainSectors} sectors)`;
@@ -199,7 +276,8 @@ export class RemapTable implements Iterable<RemapEntry> {
     }
   }
 
-  #checkSpare(to: Sector): void {
+  #checkSpare(entry: RemapEntry, { allowHeld = false }: InsertOptions): void {
+    const { spareSector: to } = entry;
     if (to >= this.spareSectors) {
       const message = `spare sector ${to} lies beyond the spare device (${this.spareSectors} sectors)`;
       throw new DmremapError('ERR_SPARE_OUT_OF_RANGE', message);
@@ -208,6 +286,7 @@ export class RemapTable implements Iterable<RemapEntry> {
       throw new DmremapError('ERR_SPARE_IN_METADATA', `spare sector ${to} lies inside the metadata region`);
     }
     if (this.#places.has(to)) throw new DmremapError('ERR_SPARE_IN_USE', `spare sector ${to} is in use`);
+    if (!allowHeld) this.#heldBack.checkPlace(entry);
   }
 
   #remember({ originalSector, spareSector }: RemapEntry): void {

@@ -24,6 +24,11 @@ export interface OpenStoreOptions extends StoreOptions {
   readonly copy?: number | undefined;
   /** Opens for writing although a copy cannot be read: it is left alone, and could turn out to be newer than all others. */
   readonly allowUnreadable?: boolean | undefined;
+  /**
+   * What becomes of entries that an emptied or cut table has left behind it. `refuse` (default): while there are any, nothing
+   * can be added (ERR_GHOST_ENTRIES). `forget`: they are given up, and the next commit writes zeros over them.
+   */
+  readonly ghosts?: 'refuse' | 'forget' | undefined;
 }
 
 export interface CreateStoreOptions extends StoreOptions {
@@ -52,10 +57,6 @@ export interface CommitOptions extends CancelOptions {
 }
 
 export function checkStoreOptions(options: StoreOptions): void {
-  const oneOf = (name: string, value: unknown, allowed: readonly unknown[]) => {
-    if (value === undefined || allowed.includes(value)) return;
-    throw argumentError('ERR_INVALID_ARG_VALUE', `${name} must be one of ${allowed.join(', ')}`);
-  };
   const { mode, copy } = options as OpenStoreOptions;
   if (copy !== undefined && !(Number.isInteger(copy) && copy >= 0 && copy < copyCount)) {
     throw argumentError('ERR_OUT_OF_RANGE', `copies are numbered 0 to ${copyCount - 1}, not ${String(copy)}`);
@@ -67,6 +68,17 @@ export function checkStoreOptions(options: StoreOptions): void {
   if (options.now !== undefined && typeof options.now !== 'function') {
     throw argumentError('ERR_INVALID_ARG_TYPE', 'now must be a function');
   }
+}
+
+/** What an opening is told of ghosts; a repair has an option of that name too. */
+export function checkOpenOptions(options: OpenStoreOptions): void {
+  checkStoreOptions(options);
+  oneOf('ghosts', options.ghosts, ['refuse', 'forget']);
+}
+
+function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (value === undefined || allowed.includes(value)) return;
+  throw argumentError('ERR_INVALID_ARG_VALUE', `${name} must be one of ${allowed.join(', ')}`);
 }
 
 export function checkSectors(name: string, value: unknown): void {

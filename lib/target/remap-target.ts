@@ -6,6 +6,7 @@ import { type Sector, sectorsIn } from '../base/units.js';
 import { geometries } from '../format/geometry.js';
 import type { RemapEntry } from '../format/structure.js';
 import { MetadataStore } from '../store/metadata-store.js';
+import type { RemapTable } from '../store/remap-table.js';
 import type { ScrubReport } from '../store/scrub-report.js';
 import type { StoreOptions } from '../store/store-options.js';
 import { Activity } from './activity.js';
@@ -17,6 +18,7 @@ import { Medium, type MediumListener, sectorBytes } from './medium.js';
 import { channels, Latencies, type TimedOperation } from './observability.js';
 import { register, unregister } from './registry.js';
 import { checkRange, sectorOf } from './request-range.js';
+import { settleGhosts } from './settle-ghosts.js';
 import { closeSides, openSides, type Side } from './sides.js';
 import { type CreateTargetOptions, checkTargetOptions, type OpenTargetOptions } from './target-options.js';
 import type { Counters, DestroyReport, SuspendReport, TargetStatus } from './target-report.js';
@@ -70,7 +72,8 @@ export class RemapTarget implements AsyncDisposable {
    * Opens a target whose metadata is on the spare already, and activates it.
    *
    * Rejections: those of `openDevice` and of `MetadataStore.open` for writing; ERR_MAIN_MISMATCH where main has not the
-   * size that the metadata was made for; ERR_TABLE_UNALIGNED where the table maps parts of logical blocks.
+   * size that the metadata was made for; ERR_TABLE_UNALIGNED where the table maps parts of logical blocks; ERR_GHOST_ENTRIES
+   * where an earlier table has left entries behind it, unless `ghosts` says `forget`; those of a commit where it does.
    */
   static open(options: OpenTargetOptions): Cancellable<RemapTarget> {
     return RemapTarget.#assemble(options, (target, signal) => target.#activate(signal));
@@ -135,6 +138,8 @@ export class RemapTarget implements AsyncDisposable {
       blockSectors: this.#blockSectors,
       sequence: activity?.store.sequence,
       remaps: activity?.store.table.size ?? 0,
+      remapsLeft: activity && remapsLeft(activity.store.table, this.#blockSectors),
+      held: activity?.store.table.held,
       pendingBlocks: activity?.pending.size ?? 0,
       sync: activity?.sync.status,
       requests: activity?.requests ?? 0,
@@ -322,6 +327,10 @@ export class RemapTarget implements AsyncDisposable {
         throw new DmremapError('ERR_METADATA_AMBIGUOUS', message);
       }
       throwIfAborted(signal);
+      //  What was said at the opening was not said of what others have written since.
+      const forget =
+        (this.#options as OpenTargetOptions).ghosts === 'forget' && this.#acknowledged === undefined;
+      await settleGhosts(store, forget, signal);
     } catch (error) {
       await store.close();
       throw error;
@@ -431,6 +440,10 @@ export class RemapTarget implements AsyncDisposable {
     const named = this.#acknowledged === undefined ? copy : undefined;
     return { geometry, now, copyIndex, signal, ...{ copy: named, allowUnreadable } };
   }
+}
+
+function remapsLeft({ capacity, size, freePlaces }: RemapTable, blockSectors: number): number {
+  return Math.min(Math.floor((capacity - size) / blockSectors), freePlaces);
 }
 
 function deferred<T>() {

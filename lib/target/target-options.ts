@@ -34,7 +34,14 @@ type Shared = Partial<TargetPolicy> &
   };
 
 export type OpenTargetOptions = Shared &
-  Pick<OpenStoreOptions, 'copy' | 'allowUnreadable' | 'geometry' | 'now' | 'copyIndex'>;
+  Pick<OpenStoreOptions, 'copy' | 'allowUnreadable' | 'geometry' | 'now' | 'copyIndex'> & {
+    /**
+     * What becomes of entries that an emptied or cut table has left behind it. `refuse` (default): the target is not opened
+     * (ERR_GHOST_ENTRIES), as its remaps would overwrite them and their data. `forget`: they are given up, durably, before the
+     * target is active.
+     */
+    readonly ghosts?: 'refuse' | 'forget' | undefined;
+  };
 
 export type CreateTargetOptions = Shared &
   Pick<CreateStoreOptions, 'force' | 'allowDataInMetadata' | 'geometry' | 'now' | 'copyIndex'>;
@@ -46,6 +53,7 @@ export function checkTargetOptions(options: Shared): void {
   }
   oneOf('onReadError', options.onReadError, ['report', 'remap-on-write', 'remap-zero']);
   oneOf('onWriteError', options.onWriteError, ['remap', 'report']);
+  oneOf('ghosts', (options as OpenTargetOptions).ghosts, ['refuse', 'forget']);
   const { writeTimeoutMs, attempts, backoffMs } = options.sync ?? {};
   between('sync.writeTimeoutMs', writeTimeoutMs, 1, 2 ** 31 - 1);
   between('sync.attempts', attempts, 1, 1000);

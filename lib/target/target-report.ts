@@ -1,5 +1,6 @@
 // Room: target. What a target tells of itself.
 import type { Finds } from '../store/commit-report.js';
+import type { HeldCount } from '../store/held-back.js';
 import type { Analysis } from './error-analysis.js';
 import type { ScanProgress } from './health-scan.js';
 import type { Latency, TimedOperation } from './observability.js';
@@ -18,6 +19,13 @@ export interface TargetStatus {
   /** Remapped sectors, and blocks whose remap is not known to be durable. */
   readonly remaps: number;
   readonly pendingBlocks: number;
+  /**
+   * Blocks that can still be moved to the spare: for that many both entries (2,048 in all, `blockSectors` for each block) and
+   * places are left. Undefined where the target is not active.
+   */
+  readonly remapsLeft: number | undefined;
+  /** Places of the spare that are kept back, and why. Undefined where the target is not active. */
+  readonly held: HeldCount | undefined;
   readonly sync: SyncStatus | undefined;
   /** Requests of callers that have not settled. */
   readonly requests: number;
