@@ -1,6 +1,7 @@
 // Room: cli. A change of the table, durable in one commit or not made at all: what `remap add` and `remap remove` share.
 import type { UnixSeconds } from '../base/units.js';
 import type { CommitReport } from '../store/commit-report.js';
+import type { Report } from '../store/examine.js';
 import { blockBytesOf } from '../store/inspect.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { RemapTable } from '../store/remap-table.js';
@@ -11,7 +12,9 @@ import type { Args } from './args.js';
 import { type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
 import { dataInMetadataOption, jsonOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
+import { codeOf } from './exit-status.js';
 import { ExplainedError } from './failure.js';
+import { ghostsError } from './held-text.js';
 import { copyOption } from './numbers.js';
 import { refuseMixedMains, yesOption } from './other-main.js';
 import { type ReadBack, readBack } from './read-back.js';
@@ -42,7 +45,7 @@ export async function changeTable<T>(
   args: Args,
   spare: HeldSpare,
   options: { readonly command: string; readonly spacing?: 8 | 1 },
-  change: (table: RemapTable, now: UnixSeconds) => T,
+  change: (table: RemapTable, now: UnixSeconds, report: Report) => T,
 ): Promise<Changed<T>> {
   const { limits } = spare;
   const { command, spacing } = options;
@@ -61,7 +64,9 @@ export async function changeTable<T>(
         await using store = await explainAmbiguity(context, { ...spare, device }, opening);
         if (!isNamed) refuseMixedMains(spare.path, store.report);
         const before = brokenBlocks(store.table, blockSectors);
-        const result = change(store.table, now());
+        const result = explainGhosts(store.report, spare.path, copy, () =>
+          change(store.table, now(), store.report),
+        );
         if (!args.flags.has('allow-unaligned')) refuseBroken(spare, store.table, before, blockSectors);
         const commit = await store.commit({
           allowUnsafe: args.flags.has('allow-single-copy'),
@@ -74,6 +79,16 @@ export async function changeTable<T>(
   );
   const { result, backup } = await carryOut(context, spare, job, plan);
   return { ...result, backup, ...(await readBack(context, spare)) };
+}
+
+/** Who is refused because of ghosts sees the commands that are the ways on. */
+export function explainGhosts<T>(report: Report, path: string, copy: number | undefined, change: () => T): T {
+  try {
+    return change();
+  } catch (error) {
+    if (codeOf(error) === 'ERR_GHOST_ENTRIES') throw ghostsError(report, path, copy);
+    throw error;
+  }
 }
 
 /** Sectors of a logical block of the spare. */

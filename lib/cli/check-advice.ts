@@ -4,6 +4,7 @@ import { handoverDoubts } from '../recovery/handover-doubts.js';
 import { planRepair } from '../recovery/repair-plan.js';
 import { validCopies } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
+import { keptGhosts } from '../store/ghost-entries.js';
 import { strangerClauses, underStructures } from '../store/strangers.js';
 import { sameButIndex } from '../store/table.js';
 import { copiesText, listOf, pick } from '../store/words.js';
@@ -29,6 +30,7 @@ export function recommendations(report: Report, path: string): Advice[] {
       ...hint,
       says: `ghosts: ${hint.says}`,
     })),
+    ...(isDoubtful ? [] : forgetting(report, path)),
     ...(isDoubtful ? [] : repairs(report, path)),
     ...handover(report, path),
   ];
@@ -168,6 +170,17 @@ function relocation(report: Report, path: string): Advice[] {
     {
       says: `relocate: ${inside} ${one} data where the copies are`,
       commands: [commandLine('relocate', path)],
+    },
+  ];
+}
+
+/** Where no remap can be added for ghosts: how to give them up instead. */
+function forgetting(report: Report, path: string): Advice[] {
+  if (report.shown === null || !isRepairable(report) || keptGhosts(report.shown).length === 0) return [];
+  return [
+    {
+      says: 'ghosts: no remap is added, and no RemapTarget opened, before they are taken back; to give them up instead',
+      commands: [commandLine('remap forget', path)],
     },
   ];
 }

@@ -19,6 +19,7 @@ export const commands: CommandTable = {
   'remap lookup': async () => (await import('./remap-lookup-command.js')).remapLookupCommand,
   'remap add': async () => (await import('./remap-add-command.js')).remapAddCommand,
   'remap remove': async () => (await import('./remap-remove-command.js')).remapRemoveCommand,
+  'remap forget': async () => (await import('./remap-forget-command.js')).remapForgetCommand,
   'remap import': async () => (await import('./remap-import-command.js')).remapImportCommand,
   doctor: async () => (await import('./doctor-command.js')).doctorCommand,
   completion: async () => (await import('./completion-command.js')).completionCommand(allCommands),

@@ -40,6 +40,7 @@ const waysOn: Partial<Record<ErrorCode, string>> = {
   ERR_SINGLE_COPY: '--allow-single-copy writes all the same',
   ERR_DATA_IN_METADATA:
     '`dmremap relocate` moves it out; --allow-data-in-metadata writes all the same, and may destroy it',
+  ERR_SPARE_HELD: '--allow-held takes it all the same: the data there, which may be wanted back, is given up',
   ERR_DIRECT_UNSUPPORTED: '--buffered goes on without it',
 };
 

@@ -87,6 +87,14 @@ function toMapJson(report: Report, map: SpareMap, path: string) {
     })),
     main: side(map.main),
     spare: side(map.spare),
+    held: map.table && toMapHeldJson(map.table),
+    remapsLeft: map.table?.remaining ?? null,
     collisions: map.collisions,
   };
 }
+
+const toMapHeldJson = ({ held, ghosts, heldPlaces }: NonNullable<SpareMap['table']>) => ({
+  ...held,
+  blockingGhosts: ghosts.length,
+  sectors: heldPlaces.map(({ spareSector, by, copies }) => ({ spare: `${spareSector}`, by, copies })),
+});

@@ -5,6 +5,7 @@ import type { Report, ReportCopy } from '../store/examine.js';
 import type { MapSide, MapSlot, SpareMap } from '../store/spare-map.js';
 import { escapeText } from './escape.js';
 import { stateText } from './examine-text.js';
+import { heldLines, remainingLine } from './held-text.js';
 import { electedBy, isBlank, remappedText, spareWindow, usedText } from './map-text.js';
 import { bytesText, sectorsText } from './text.js';
 
@@ -18,6 +19,7 @@ const ink = {
   metadata: '#9db4d0',
   remap: '#c77700',
   bad: '#c1121f',
+  held: '#7b5ea7',
   good: '#2f855a',
 };
 
@@ -81,12 +83,28 @@ function devices(report: Report, map: SpareMap, main: MapSide, spare: MapSide, y
         return rect(from, below, onSpare(behind > end ? end : behind) - from, bar, ink.metadata);
       }),
     ...areas(spare, first, end, below),
+    ...(map.table?.heldPlaces ?? [])
+      .filter(({ spareSector }) => spareSector >= first && spareSector < end)
+      .map(({ spareSector }) =>
+        rect(Math.min(onSpare(spareSector), left + width - 1.5), below, 1.5, bar, ink.held),
+      ),
     text(
       left,
       below + bar + 16,
       `Spare: ${sectorsText(spare.sectors)}, ${usedText(map)}; drawn up to sector ${end - 1n}`,
       13,
     ),
+    ...(map.table === null
+      ? []
+      : [
+          text(
+            left,
+            below + bar + 32,
+            [...heldLines(map.table), remainingLine(map.table)].join('; '),
+            12,
+            ink.quiet,
+          ),
+        ]),
   ];
 }
 
@@ -140,12 +158,13 @@ function legend(y: number): string {
     [ink.bad, 'damaged, or in the way'],
     [ink.remap, 'remapped'],
     [ink.metadata, 'metadata'],
+    [ink.held, 'held back'],
     [ink.free, 'free'],
   ] as const;
   return items
     .map(
       ([fill, says], at) =>
-        rect(left + at * 180, y - 10, 12, 12, fill) + text(left + at * 180 + 18, y, says, 12, ink.quiet),
+        rect(left + at * 152, y - 10, 12, 12, fill) + text(left + at * 152 + 18, y, says, 12, ink.quiet),
     )
     .join('');
 }

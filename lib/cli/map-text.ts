@@ -6,6 +6,7 @@ import type { Report, ReportCopy } from '../store/examine.js';
 import type { MapSlot, SpareMap } from '../store/spare-map.js';
 import { escapeText } from './escape.js';
 import { stateText } from './examine-text.js';
+import { heldLines, remainingLine } from './held-text.js';
 import { lintLines } from './lint-text.js';
 import { bytesText, counted, indented, sectorsText, type Tone, table } from './text.js';
 
@@ -37,10 +38,10 @@ export function mapText(report: Report, map: SpareMap, path: string, options: Ma
 
 /** The cells on one line, each run of one kind in its colour. */
 const painted = (cells: readonly string[], paint: MapTextOptions['paint']): string =>
-  cells.join('').replace(/[X!]+|=+|[-M]+|[1-9+]+/g, (run) => {
+  cells.join('').replace(/[X!]+|=+|[-Mh]+|[1-9+]+/g, (run) => {
     const [cell = ''] = run;
     return paint(
-      'X!'.includes(cell) ? 'error' : cell === '=' ? 'good' : '-M'.includes(cell) ? 'info' : 'warning',
+      'X!'.includes(cell) ? 'error' : cell === '=' ? 'good' : '-Mh'.includes(cell) ? 'info' : 'warning',
       run,
     );
   });
@@ -89,11 +90,16 @@ interface Strip {
   readonly end: bigint;
   readonly places: readonly { readonly at: bigint; readonly collides: boolean }[];
   readonly slots: readonly MapSlot[];
+  readonly held: readonly bigint[];
 }
 
+const heldSectors = ({ table: remaps }: SpareMap): bigint[] =>
+  (remaps?.heldPlaces ?? []).map(({ spareSector }) => spareSector);
+
 function devices(report: Report, map: SpareMap, options: MapTextOptions): string[] {
-  const { main, spare, entries } = map;
-  if (main === null || spare === null) return ['There is no table: nothing is remapped.', ''];
+  const { main, spare, entries, table: remaps } = map;
+  if (main === null || spare === null || remaps === null)
+    return ['There is no table: nothing is remapped.', ''];
   const placed = (place: 'original' | 'spare') =>
     entries.map((entry) => ({ at: entry[place] as bigint, collides: entry.collides }));
   const { first, end } = spareWindow(report, map);
@@ -106,6 +112,7 @@ function devices(report: Report, map: SpareMap, options: MapTextOptions): string
         end: main.sectors,
         places: placed('original'),
         slots: [],
+        held: [],
       },
       options,
     ),
@@ -117,13 +124,17 @@ function devices(report: Report, map: SpareMap, options: MapTextOptions): string
         end,
         places: placed('spare'),
         slots: map.slots,
+        held: heldSectors(map),
       },
       options,
     ),
     ...indented([
       `free from sector ${end} on: ${sectorsText(free)}`,
+      ...heldLines(remaps),
+      remainingLine(remaps),
       '',
       '1 to 9 remapped sectors in the cell   + more   X in the way   M metadata',
+      ...(heldSectors(map).length > 0 ? ['h held back for another copy or a ghost'] : []),
     ]),
     '',
   ];
@@ -133,12 +144,15 @@ function devices(report: Report, map: SpareMap, options: MapTextOptions): string
  * The sectors of the spare that are drawn: to the last place in use. On a whole disk the rest would leave one cell for all
  * of them. What lies in front is drawn with the copies.
  */
-export function spareWindow({ geometry }: Report, { spare, entries, slots }: SpareMap) {
+export function spareWindow({ geometry }: Report, map: SpareMap) {
+  const { spare, entries, slots } = map;
   const first = geometry === 'driver' ? regionSectors : 0n;
   const size = spare?.sectors ?? 0n;
   const ends = [
     ...slots.filter(({ state }) => state !== 'absent').map(({ first, count }) => first + count),
-    ...entries.map(({ spare: at }) => at + 1n).filter((end) => end <= size),
+    ...[...entries.map(({ spare: at }) => at), ...heldSectors(map)]
+      .map((at) => at + 1n)
+      .filter((end) => end <= size),
   ];
   return { first, end: ends.reduce((most, end) => (end > most ? end : most), first) };
 }
@@ -153,7 +167,10 @@ export function usedText({ spare }: SpareMap): string {
   return `${counted(used, 'sector')} in use`;
 }
 
-function strip({ title, first, end, places, slots }: Strip, { paint, columns }: MapTextOptions): string[] {
+function strip(
+  { title, first, end, places, slots, held }: Strip,
+  { paint, columns }: MapTextOptions,
+): string[] {
   const sectors = end - first;
   if (sectors <= 0n) return [title];
   const width = BigInt(Math.max(10, columns - 4));
@@ -167,6 +184,9 @@ function strip({ title, first, end, places, slots }: Strip, { paint, columns }: 
     counts[cell] = (counts[cell] ?? 0) + 1;
     if (collides) bad.add(cell);
   }
+  const kept = new Set(
+    held.filter((at) => at >= first && at < end).map((at) => Number((at - first) / perCell)),
+  );
   const inSlot = (cell: number) => {
     const from = first + BigInt(cell) * perCell;
     return slots.some((slot) => slot.first < from + perCell && from < slot.first + slot.count);
@@ -174,6 +194,7 @@ function strip({ title, first, end, places, slots }: Strip, { paint, columns }: 
   const drawn = counts.map((count, cell) => {
     if (bad.has(cell)) return 'X';
     if (count > 0) return count > 9 ? '+' : `${count}`;
+    if (kept.has(cell)) return 'h';
     return inSlot(cell) ? 'M' : '.';
   });
   return [title, ...indented([painted(drawn, paint), ruler(first, end - 1n, perCell, cells)])];

@@ -10,6 +10,7 @@ import { type Command, print } from './command.js';
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
 import { jsonText } from './escape.js';
+import { heldOption } from './held-text.js';
 import { choiceOption, copyOption, timeoutOption, wholeNumber } from './numbers.js';
 import { allowedOther } from './other-main.js';
 import { withSpare } from './spare.js';
@@ -30,6 +31,8 @@ export const remapAddCommand: Command = {
     'ORIGINAL is a 512-byte sector of the main device, SPARESECTOR one of the spare; without it the lowest free one',
     'is taken. Where the spare has logical blocks of 4096 bytes only whole blocks are taken, all 8 sectors named; they get a place',
     'together. It does not copy data. What the commit overwrites is saved before, and the way to undo it is told.',
+    'A place that another valid copy or a ghost entry names is not handed out: its data may be wanted back. While there are',
+    'ghosts nothing is added: `repair --ghosts` takes them back, `remap forget` gives them up.',
   ],
   examples: [
     { command: 'dmremap remap add /dev/sdb 1000 2001', says: 'Two bad sectors, to places that are free:' },
@@ -40,12 +43,13 @@ export const remapAddCommand: Command = {
   ],
   options: {
     spacing: { value: '8|1', help: 'distance of the spare sectors that are handed out; 8 is the default' },
+    ...heldOption,
     ...changeOptions,
   },
   async run(context, args) {
     const { path, wanted } = operandsOf(args);
     copyOption(args, name);
-    allowedOther(args, path, name);
+    const allowHeld = args.flags.has('allow-held');
     const spacing = choiceOption(args, 'spacing', ['8', '1'], name) === '1' ? 1 : 8;
     backupChoice(args, name);
     timeoutOption(args, name);
@@ -57,6 +61,7 @@ export const remapAddCommand: Command = {
           remaps.add(original, {
             spare: named ?? placeOf(original),
             timestampNs: now * 1_000_000_000n,
+            allowHeld,
           }),
         );
       });

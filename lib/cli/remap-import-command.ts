@@ -6,17 +6,19 @@ import type { CommitReport } from '../store/commit-report.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { DocumentError, type Problem } from '../store/json-reader.js';
-import { RemapTable } from '../store/remap-table.js';
+import { tableShown } from '../store/open-table.js';
+import type { InsertOptions, RemapTable } from '../store/remap-table.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
 import { type Backup, backupChoice } from './backup.js';
-import { changeOptions, changeTable } from './change-table.js';
+import { changeOptions, changeTable, explainGhosts } from './change-table.js';
 import { type Command, print } from './command.js';
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
 import { documentName, readDocument, told } from './document-file.js';
 import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
+import { heldOption } from './held-text.js';
 import { type Imported, importedFrom, importFormats, maxImportBytes } from './import-file.js';
 import { choiceOption, copyOption, timeoutOption } from './numbers.js';
 import { allowedOther } from './other-main.js';
@@ -47,7 +49,8 @@ export const remapImportCommand: Command = {
     'with or without `dmsetup message NAME 0` before it; - is standard input. Which it is is told from how it begins.',
     'What is in the table already is skipped and counted. Whatever cannot be added is told, each with its line, and',
     'nothing is written then. It does not copy data. What the commit overwrites is saved before, and the way to undo it',
-    'is told.',
+    'is told. A place that another valid copy or a ghost entry names is refused without --allow-held: its data may be',
+    'wanted back. While there are ghosts nothing is added: `repair --ghosts` takes them back, `remap forget` gives them up.',
   ],
   examples: [
     { command: 'dmremap remap import spare.img remaps.csv', says: 'From a spreadsheet:' },
@@ -58,13 +61,13 @@ export const remapImportCommand: Command = {
   ],
   options: {
     format: { value: importFormats.join('|'), help: 'what FILE is, where that is not to be told from it' },
+    ...heldOption,
     ...changeOptions,
   },
   async run(context, args) {
     const [path = '', file = ''] = exactOperands(args, ['SPARE', 'FILE'], name);
     const format = choiceOption(args, 'format', importFormats, name);
     const copy = copyOption(args, name);
-    allowedOther(args, path, name);
     backupChoice(args, name);
     timeoutOption(args, name);
     allowedOther(args, path, name);
@@ -80,17 +83,18 @@ export const remapImportCommand: Command = {
         copy,
         ...limits(),
       });
-      const known = before.ambiguities.length === 0 || copy !== undefined ? before.shown : null;
+      const known = before.ambiguities.length === 0 || copy !== undefined ? tableShown(before) : null;
+      const options = { allowHeld: args.flags.has('allow-held') };
       if (known !== null) {
-        const { header, entries } = known.slot;
-        warnOfOtherMain(context, path, file, imported, header.mainDeviceSectors);
-        const sizes = { mainSectors: header.mainDeviceSectors, spareSectors: header.spareDeviceSectors };
-        const { added, skipped } = addAll(new RemapTable(sizes, entries), imported, file);
+        warnOfOtherMain(context, path, file, imported, known.mainSectors);
+        const { added, skipped } = explainGhosts(before, path, copy, () =>
+          addAll(known, imported, file, options),
+        );
         if (added.length === 0)
           return tell(context, args, path, file, imported, { added, skipped, done: null });
       }
       const { result, ...done } = await changeTable(context, args, spare, { command: name }, (remaps) =>
-        addAll(remaps, imported, file),
+        addAll(remaps, imported, file, options),
       );
       return tell(context, args, path, file, imported, { ...result, done });
     });
@@ -110,7 +114,12 @@ function warnOfOtherMain(
 }
 
 /** Adds what is not there. @throws ExplainedError ERR_IMPORT_CONFLICT with everything that cannot be added. */
-function addAll(table: RemapTable, { remaps }: Imported, file: string): Omit<Outcome, 'done'> {
+function addAll(
+  table: RemapTable,
+  { remaps }: Imported,
+  file: string,
+  options: InsertOptions,
+): Omit<Outcome, 'done'> {
   const added: RemapEntry[] = [];
   const problems: Problem[] = [];
   const placeOf = new Map<bigint, string>();
@@ -118,10 +127,10 @@ function addAll(table: RemapTable, { remaps }: Imported, file: string): Omit<Out
     const { originalSector, spareSector } = entry;
     if (table.lookup(originalSector) === spareSector) continue;
     try {
-      added.push(table.insert(entry));
+      added.push(table.insert(entry, options));
       placeOf.set(originalSector, place);
     } catch (error) {
-      if (!(error instanceof DmremapError)) throw error;
+      if (!(error instanceof DmremapError) || error.code === 'ERR_GHOST_ENTRIES') throw error;
       if (error.code === 'ERR_TABLE_FULL') {
         problems.push({
           place,

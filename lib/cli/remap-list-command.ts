@@ -2,10 +2,12 @@
 import type { ValidSlot } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
 import { toExamineJson } from '../store/examine-json.js';
+import { tableShown } from '../store/open-table.js';
 import { exactOperands } from './args.js';
 import { type Command, jsonOption, print } from './command.js';
 import { jsonText } from './escape.js';
 import { entryTable } from './examine-text.js';
+import { heldLines, remainingLine, toHeldJson } from './held-text.js';
 import { readTable } from './shown-table.js';
 import { counted, widthOf } from './text.js';
 
@@ -29,10 +31,17 @@ export const remapListCommand: Command = {
       context.stdout.write(jsonText(toRemapListJson(report, shown, path)));
       return status;
     }
+    const remaps = tableShown(report);
+    const held = remaps === null ? [] : heldLines(remaps);
+    const end = remaps === null || held.length === 0 ? [] : [...held, remainingLine(remaps)];
     const of = `of copy ${shown.copy}, sequence ${shown.slot.header.sequenceNumber}`;
-    if (entries.length === 0) print(context, [`no remaps ${of}`]);
+    if (entries.length === 0) print(context, [`no remaps ${of}`, ...end]);
     else
-      print(context, [...entryTable(entries, widthOf(context)), `${counted(entries.length, 'remap')} ${of}`]);
+      print(context, [
+        ...entryTable(entries, widthOf(context)),
+        `${counted(entries.length, 'remap')} ${of}`,
+        ...end,
+      ]);
     return status;
   },
 };
@@ -40,6 +49,7 @@ export const remapListCommand: Command = {
 /** The document dmremap.remap-list/1 (docs/remap-list.schema.json). */
 function toRemapListJson(report: Report, { copy, slot: { header } }: ValidSlot, path: string) {
   const { geometry, changedWhileRead, stillChanging, inUse, entries } = toExamineJson(report, path);
+  const remaps = tableShown(report);
   return {
     schema: 'dmremap.remap-list/1',
     path,
@@ -52,5 +62,6 @@ function toRemapListJson(report: Report, { copy, slot: { header } }: ValidSlot, 
     mainSectors: `${header.mainDeviceSectors}`,
     spareSectors: `${header.spareDeviceSectors}`,
     entries,
+    ...(remaps && toHeldJson(remaps)),
   };
 }

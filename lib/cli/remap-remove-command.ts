@@ -43,7 +43,6 @@ export const remapRemoveCommand: Command = {
   async run(context, args) {
     const { path, originals } = operandsOf(args);
     copyOption(args, name);
-    allowedOther(args, path, name);
     backupChoice(args, name);
     timeoutOption(args, name);
     allowedOther(args, path, name);

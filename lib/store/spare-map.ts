@@ -4,6 +4,8 @@ import { type Sector, sector } from '../base/units.js';
 import { slotBytes } from '../format/structure.js';
 import type { Report, ReportCopy } from './examine.js';
 import type { EntryLint, LintId } from './lint.js';
+import { tableShown } from './open-table.js';
+import type { RemapTable } from './remap-table.js';
 
 /** Lints of entries that are in the way of another entry or of the metadata, or that lie beyond a device. */
 const collisionIds: readonly LintId[] = [
@@ -53,6 +55,8 @@ export interface SpareMap {
   readonly entries: readonly MappedEntry[];
   readonly main: MapSide | null;
   readonly spare: MapSide | null;
+  /** What the table keeps back, and how many remaps are left. Null where there is none. */
+  readonly table: Pick<RemapTable, 'held' | 'heldPlaces' | 'ghosts' | 'remaining'> | null;
   /** The findings behind everything that collides. */
   readonly collisions: readonly EntryLint[];
 }
@@ -84,6 +88,7 @@ export function mapOf(report: Report): SpareMap {
     entries,
     main: side(header?.mainDeviceSectors, 'original'),
     spare: side(header?.spareDeviceSectors, 'spare'),
+    table: tableShown(report),
     collisions,
   };
 }

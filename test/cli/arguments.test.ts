@@ -16,11 +16,11 @@ const refused: readonly [argv: readonly string[], says: string][] = [
   [[''], "unknown command ''"],
   [
     ['remap'],
-    "a command is missing: 'remap list', 'remap lookup', 'remap add', 'remap remove' or 'remap import'",
+    "a command is missing: 'remap list', 'remap lookup', 'remap add', 'remap remove', 'remap forget' or 'remap import'",
   ],
   [
     ['remap', 'drop'],
-    "unknown command 'remap drop': 'remap list', 'remap lookup', 'remap add', 'remap remove' or 'remap import'",
+    "unknown command 'remap drop': 'remap list', 'remap lookup', 'remap add', 'remap remove', 'remap forget' or 'remap import'",
   ],
   [['__proto__'], "unknown command '__proto__'"],
   [['constructor', image], "unknown command 'constructor'"],

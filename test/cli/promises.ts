@@ -72,5 +72,6 @@ export const promises: readonly Row[] = [
   row('remap add',            'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'add', path, '5000']),
   row('remap import',         'writes', [0,  8,  8,  8,  8,  8], (path, home) => ['remap', 'import', path, join(home, savedFiles.table)]),
   row('remap remove',         'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'remove', path, '1000']),
+  row('remap forget',         'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'forget', path]),
   row('completion',           'alone',  [0],                     () => ['completion', 'bash'], false),
 ];
