@@ -158,7 +158,10 @@ const commitWords: Words = {
 const sameTableWords: Words = {
   written: 'written: the elected table, durable',
   unknown: 'unknown: as it was, rewritten or torn',
-  finds: () => 'the elected table; the same command again goes on',
+  finds: (finds) =>
+    finds === 'other'
+      ? 'the table that was named, or what won before; the same command again goes on'
+      : 'the elected table; the same command again goes on',
 };
 
 function outcomeText(outcome: CopyOutcome['outcome'], disarmed: boolean, words: Words): string {

@@ -1,12 +1,13 @@
 // Room: cli. `dmremap handover`: makes a spare ready for the kernel module.
 import { type HandoverReport, handover } from '../recovery/handover.js';
+import { isHandedOver } from '../recovery/handover-stages.js';
 import type { CommitReport } from '../store/commit-report.js';
 import type { ValidSlot } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
-import { type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
+import { type Backup, backupChoice, carryOut, planOf, type WriteJob } from './backup.js';
 import {
   type Command,
   copyIndexOption,
@@ -19,12 +20,13 @@ import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit
 import type { Context } from './context.js';
 import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
-import { handoverSource, isHandedOver } from './handover-plan.js';
+import { copyToHandOver, handoverSource } from './handover-plan.js';
 import { choiceOption, timeoutOption } from './numbers.js';
-import { allowedOther, yesOption } from './other-main.js';
+import { allowedOther, askedByName, refuseMixedMains, yesOption } from './other-main.js';
 import { withSpare } from './spare.js';
-import { planByName } from './strangers.js';
+import { refuseStrangers, strangersUnder } from './strangers.js';
 import { counted } from './text.js';
+import { useOfSpareOption } from './use-option.js';
 
 const name = 'handover';
 
@@ -48,17 +50,33 @@ export const handoverCommand: Command = {
     'its remaps would be lost. So all copies of the elected table are rewritten with sequence 1. At every moment, whatever',
     'happens, a reader finds that table; what is interrupted goes on when it is run again. What is overwritten is saved',
     'before, and the way to undo it is told. Exits with 0 when it is done or there was nothing to do.',
+    '',
+    'Where more than one table could be the right one, --use names it, and the others are given up. This is the way on too',
+    'where a copy has the highest sequence that there is, 18446744073709551615, and no commit can rise above it. The named',
+    'table is brought to two copies first; then each copy of another table is invalidated; then all are rewritten. At every',
+    'moment the named table is among the valid copies. If it is interrupted, the same command goes on.',
   ],
   examples: [
     { command: 'dmremap handover /dev/sdb', says: 'Before the table of the mapped device is loaded:' },
+    {
+      command: 'dmremap handover --use copy=2 spare.img',
+      says: 'Where copies disagree, or no commit can be made any more, and copy 2 is known to be the right one:',
+    },
     {
       command: 'dmremap handover --copy-index zero spare.img',
       says: 'With the copies numbered as the module numbers them:',
     },
   ],
   options: {
-    ...copyIndexOption,
+    use: {
+      value: 'copy=N|seq=N',
+      help: 'hand over this table, of a copy (0 to 4) or of a sequence, and give up all others',
+    },
+    'leave-unreadable': {
+      help: 'leave copies that cannot be read alone: if one can be read again, it may win',
+    },
     ...yesOption,
+    ...copyIndexOption,
     ...dataInMetadataOption,
     ...writeOptions,
     ...jsonOption,
@@ -66,29 +84,35 @@ export const handoverCommand: Command = {
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['SPARE'], name);
     const copyIndex = choiceOption(args, 'copy-index', ['own', 'zero'], name);
+    const use = useOfSpareOption(args, name);
+    const allowOther = allowedOther(args, path, name);
     const saveTo = backupChoice(args, name);
     timeoutOption(args, name);
-    allowedOther(args, path, name);
     const allowed = {
+      allowUnreadable: args.flags.has('leave-unreadable'),
       allowUnsafe: args.flags.has('allow-single-copy'),
       allowDataInMetadata: args.flags.has('allow-data-in-metadata'),
     };
     return withSpare(context, args, path, name, async (spare) => {
       const { device, limits } = spare;
-      const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
-      const source = handoverSource(path, before, allowed);
-      if (isHandedOver(before, source)) return tell(context, args, path, { source, done: null });
-      const { job, plan } = await planByName(
-        context,
-        args,
-        spare,
-        name,
-        (): WriteJob<HandoverReport> => ({
+      const { source, job, plan } = await askedByName(context, args, spare, async (isNamed) => {
+        const before = await examineDevice(device, { geometry: 'driver', now: context.now(), ...limits() });
+        const copy = copyToHandOver(before, use);
+        const source = handoverSource(path, before, { ...allowed, copy });
+        const job: WriteJob<HandoverReport> = {
           command: name,
           backup: saveTo,
-          operate: (target, now) => handover(target, { ...allowed, copyIndex, now, ...limits() }),
-        }),
-      );
+          operate: (target, now) => handover(target, { ...allowed, copy, copyIndex, now, ...limits() }),
+        };
+        if (isHandedOver(before, source)) return { source, job, plan: null };
+        const plan = await planOf(context, spare, job);
+        if (!allowOther && !isNamed) {
+          refuseMixedMains(path, plan.result.before);
+          refuseStrangers(path, await strangersUnder(device, plan));
+        }
+        return { source, job, plan };
+      });
+      if (plan === null) return tell(context, args, path, { source, done: null });
       const { result, backup } = await carryOut(context, spare, job, plan);
       const { commit, after } = result;
       return tell(context, args, path, { source, done: commit && { commit, after, backup } });

@@ -25,12 +25,13 @@ import {
   yesOption,
 } from './other-main.js';
 import { plannedOption, refuseOtherPlan } from './plan-option.js';
-import { ghostOption, lookAt, useOption } from './repair-outlook.js';
+import { ghostOption, lookAt } from './repair-outlook.js';
 import { type RepairDone, type RepairOutlook, stillToRepair } from './repair-steps.js';
 import { planLines, repairedLines } from './repair-text.js';
 import { openForReading, withSpare } from './spare.js';
 import { refuseStrangers, strangerNotes, toStrangersJson } from './strangers.js';
 import { bytesText } from './text.js';
+import { useOption } from './use-option.js';
 
 const name = 'repair';
 
@@ -100,7 +101,7 @@ export const repairCommand: Command = {
   },
   async run(context, args) {
     const [path = ''] = exactOperands(args, ['PATH'], name);
-    useOption(args);
+    useOption(args, name);
     ghostOption(args);
     backupChoice(args, name);
     const allowOther = allowedOther(args, path, name);

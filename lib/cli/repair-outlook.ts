@@ -12,7 +12,7 @@ import type { ValidSlot } from '../store/copies.js';
 import type { Findings, Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { ambiguousError } from './ambiguity.js';
-import { type Args, notEmpty, UsageError } from './args.js';
+import { type Args, UsageError } from './args.js';
 import { backupChoice, type WriteJob } from './backup.js';
 import type { Context } from './context.js';
 import { escapeText } from './escape.js';
@@ -28,34 +28,9 @@ import {
 } from './repair-steps.js';
 import type { Spare } from './spare.js';
 import { overwrittenBy, withDevice } from './strangers.js';
+import { type Use, useOption } from './use-option.js';
 
 const name = 'repair';
-
-/** What `--use` names. */
-export type Use =
-  | { readonly kind: 'copy'; readonly copy: number }
-  | { readonly kind: 'seq'; readonly sequence: bigint }
-  | { readonly kind: 'file'; readonly file: string };
-
-/** `--use copy=N|seq=N|file=BACKUP`; undefined where it is not given. */
-export function useOption(args: Args): Use | undefined {
-  const text = args.values.get('use');
-  if (text === undefined) return undefined;
-  if (args.flags.has('ignore-clock')) {
-    throw new UsageError("'--use' and '--ignore-clock' exclude each other", name);
-  }
-  const [, kind, value = ''] = /^(copy|seq|file)=(.*)$/s.exec(text) ?? [];
-  switch (kind) {
-    case 'copy':
-      return { kind, copy: Number(wholeNumber(value, '--use copy=', name, 0n, 4n)) };
-    case 'seq':
-      return { kind, sequence: wholeNumber(value, '--use seq=', name) };
-    case 'file':
-      return { kind, file: notEmpty(value, 'FILE of --use', name) };
-    default:
-      throw new UsageError(`bad value '${text}' for --use: copy=N, seq=N or file=FILE`, name);
-  }
-}
 
 const lastEntry = BigInt(maxEntries - 1);
 
@@ -92,7 +67,7 @@ export async function lookAt(
   now = context.now(),
   isNamed = false,
 ): Promise<RepairOutlook> {
-  const use = useOption(args);
+  const use = useOption(args, name);
   const { region, reading } = await readRegionSteadily(device, limits);
   const look = (copy?: number) =>
     examineDevice(rehearsalOf(device, region), { geometry: 'driver', now, copy, ...limits() });

@@ -3,7 +3,7 @@
 // overwritten, is decided in relocate-plan.ts.
 import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError, OperationError } from '../base/errors.js';
-import { byteOffset, clockSeconds, type Sequence, sectorsIn, sequence, u64Max } from '../base/units.js';
+import { byteOffset, clockSeconds, type Sequence, sectorsIn, sequence } from '../base/units.js';
 import { BatchError, type Device, type WriteStep } from '../device/device.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { metadataOf, withEntries } from '../format/metadata.js';
@@ -14,6 +14,7 @@ import { foundBefore, runCommit } from '../store/commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf } from '../store/device-claims.js';
 import { nextSequenceBase } from '../store/election.js';
 import type { Findings, Report } from '../store/examine.js';
+import { isExhausted, sequenceExhausted } from '../store/exhausted.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { RemapTable } from '../store/remap-table.js';
 import { SlotLedger } from '../store/slot-ledger.js';
@@ -119,7 +120,7 @@ function whyNot(
     const message = `${path}: its logical blocks have ${info.logicalBlockSize} bytes, and a place has ${placeBytes}`;
     return new DmremapError('ERR_UNALIGNED', message);
   }
-  if (nextSequenceBase(report.copies) >= u64Max) return new DmremapError('ERR_SEQUENCE_EXHAUSTED');
+  if (isExhausted(report.copies)) return sequenceExhausted(path, source.copy);
   try {
     refuseUnreadable(path, report);
     return null;

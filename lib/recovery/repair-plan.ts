@@ -6,6 +6,7 @@ import type { Sequence } from '../base/units.js';
 import type { ValidSlot } from '../store/copies.js';
 import { nextSequenceBase } from '../store/election.js';
 import type { Findings, ReportCopy } from '../store/examine.js';
+import { exhaustedText, isExhausted } from '../store/exhausted.js';
 import { mainsText } from '../store/mains.js';
 import { sameButIndex } from '../store/table.js';
 import { copiesText, damageText, listOf, pick, sentence } from '../store/words.js';
@@ -121,6 +122,9 @@ export function planRepair(report: Findings, options: RepairOptions = {}): Repai
     }
   }
   if (outranked.length > 0 && left.length === 0) {
+    if (isExhausted(report.copies)) {
+      return { ...refused('ERR_SEQUENCE_EXHAUSTED', sentence(exhaustedText(ours.copy)), source), ghosts };
+    }
     // A commit leaves alone what cannot be read.
     const committed = plan('commit', ...outranked);
     const readable = (copy: number) => !bad.some((one) => one.copy === copy && one.kind === 'unreadable');

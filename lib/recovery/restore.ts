@@ -2,7 +2,7 @@
 // 10). What the spare holds is overwritten as by any commit, the copy that is elected there last.
 import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';
-import { clockSeconds, type Sector, sectorsIn, sequence, u64Max } from '../base/units.js';
+import { clockSeconds, type Sector, sectorsIn, sequence } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import type { ValidCopy } from '../format/codec.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
@@ -16,6 +16,7 @@ import { validCopies } from '../store/copies.js';
 import { claimDevice, giveOutSequence } from '../store/device-claims.js';
 import { commitTimestamp, electOurs, nextSequenceBase } from '../store/election.js';
 import type { Findings, Report } from '../store/examine.js';
+import { withSequenceLeft } from '../store/exhausted.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
@@ -64,7 +65,14 @@ export function restore(
       try {
         const before = await inspectForWriting(device, { geometry: 'driver', now: now(), signal });
         admitRestore(device, before, source, options);
-        const commit = await commitSource(device, before, source, signal);
+        const { allowUnsafe } = options;
+        const left = { geometry: 'driver', now: now(), allowUnsafe, signal } as const;
+        const commit = await commitSource(
+          device,
+          await withSequenceLeft(device, before, left),
+          source,
+          signal,
+        );
         const look = () => inspect(device, { geometry: 'driver', now: now(), signal });
         return { before, commit, after: await readBack(commit, look) };
       } finally {
@@ -75,9 +83,7 @@ export function restore(
 }
 
 async function commitSource(device: Device, before: Report, source: ValidCopy, signal: AbortSignal) {
-  const base = nextSequenceBase(before.copies);
-  if (base >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
-  const next = sequence(base + 1n);
+  const next = sequence(nextSequenceBase(before.copies) + 1n);
   giveOutSequence(device, next);
   const replaced = electOurs(before.copies)?.slot.header.timestampSeconds ?? before.now;
   const metadata = withHeader(metadataOf(source), {

@@ -25,8 +25,11 @@ export interface CommitJob {
   readonly fresh: boolean;
   /** Default: the order of overwriting of a commit. */
   readonly order?: readonly PlannedWrite[];
-  /** Repair and handover write the table that is there: whatever happens, a reader finds it (`old`). */
-  readonly sameTable?: boolean | undefined;
+  /**
+   * Repair and handover write the table that is there: whatever happens, a reader finds it (`old`), or where another one
+   * outranks it for now that one (`other`). `true` stands for `old`.
+   */
+  readonly sameTable?: boolean | 'old' | 'other' | undefined;
   /** The first write error ends it: what is left may only be overwritten when all before it is durable. */
   readonly stopAtError?: boolean;
   /** What a commit before this one has made of the copies that this one leaves alone, where the two are one work. */
@@ -46,6 +49,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     await abortable(device.allocate(metadataRegionBytes), signal);
     allocated.add(device);
   }
+  const sameTable = Boolean(job.sameTable);
   const order = job.order ?? overwriteOrder(ledger.plan);
   const pieces = piecesFor(job);
   const before = foundBefore(ledger);
@@ -53,8 +57,9 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
   const earlier = job.earlier?.filter(({ outcome }) => outcome === 'written') ?? [];
   const complete = (outcomes: readonly CopyOutcome[]) =>
-    withLeftOut(slots, [...outcomes, ...earlier], job.sameTable ?? false);
-  const found = (copies: readonly CopyOutcome[]) => (job.sameTable ? 'old' : findsOf(copies, before));
+    withLeftOut(slots, [...outcomes, ...earlier], sameTable);
+  const found = (copies: readonly CopyOutcome[]) =>
+    sameTable ? (job.sameTable === 'other' ? 'other' : 'old') : findsOf(copies, before);
 
   const result = await writeCopies({
     device,
@@ -84,13 +89,13 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     for (const error of result.errors) error.whenDrained(drainedNow);
   }
   if (stopped !== undefined) {
-    throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds, job.sameTable)}`, {
+    throw new CommitError(stopped.code, `${stopped.message}; ${sentence(copies, finds, sameTable)}`, {
       cause: stopped.cause,
       errno: stopped.errno,
       sequence,
       copies,
       finds,
-      sameTable: job.sameTable,
+      sameTable,
       drained: drained(),
       hold: () => void stopped.drained,
     });
@@ -98,16 +103,16 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
 
   const durable = result.copies.filter(({ outcome }) => outcome === 'written').length;
   // What is read back after a repair would be no evidence while a write may still land.
-  const isOpenRepair = job.sameTable === true && inFlight.length > 0;
+  const isOpenRepair = sameTable && inFlight.length > 0;
   if (isOpenRepair || durable < (job.required ?? Math.min(2, order.length))) {
     const why = failed?.message ?? 'too few copies could be written';
-    throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds, job.sameTable)}`, {
+    throw new CommitError('ERR_COMMIT_PARTIAL', `${why}; ${sentence(copies, finds, sameTable)}`, {
       cause: failed,
       errno: failed?.errno,
       sequence,
       copies,
       finds,
-      sameTable: job.sameTable,
+      sameTable,
       drained: drained(),
       hold: () => void failed?.drained,
     });

@@ -54,6 +54,14 @@ export function giveOutSequence(device: Device, sequence: bigint): void {
   if (sequence > claim.lastSequence) claim.lastSequence = sequence;
 }
 
+/**
+ * After a handover, which starts again at sequence 1: what was given out before has landed or is gone, as nothing is in flight
+ * on a device that can be claimed.
+ */
+export function startSequenceAgain(device: Device): void {
+  claimOf(device).lastSequence = 0n;
+}
+
 /** Ends a claim where the work that it was made for fails. */
 export async function releasing<T>(unclaim: (() => void) | undefined, work: () => Promise<T>): Promise<T> {
   try {

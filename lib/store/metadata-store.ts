@@ -29,6 +29,7 @@ import { runCommit } from './commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
 import { commitTimestamp, nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
+import { sequenceExhausted, withSequenceLeft } from './exhausted.js';
 import { heldBy } from './held-places.js';
 import { inspect, inspectForWriting } from './inspect.js';
 import { RemapTable } from './remap-table.js';
@@ -180,7 +181,7 @@ export class MetadataStore implements AsyncDisposable {
    *
    * Rejections: those of `openDevice` and `commit`; ERR_METADATA_EXISTS where something looks like metadata, in either
    * geometry, ERR_DATA_PRESENT where a file system or the like is, and `force` was not given; ERR_DATA_IN_METADATA where
-   * the table that is replaced has its data there; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be
+   * the table that is replaced has its data there; ERR_SEQUENCE_EXHAUSTED; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be
    * read: nothing is written after a read that failed. (Format section 6 rules 9 and 14.)
    */
   static create(target: string | Device, options: CreateStoreOptions): Cancellable<MetadataStore> {
@@ -192,12 +193,13 @@ export class MetadataStore implements AsyncDisposable {
       return withTarget(target, targetOptions('write', options, signal), async (device, owned) => {
         const unclaim = claimDevice(device, geometries[geometry]);
         return releasing(unclaim, async () => {
-          const report = await inspectForWriting(device, { geometry, now, signal });
-          refuseExisting(device.info.path, report, force);
-          const replaced = report.shown?.slot.entries ?? [];
+          const found = await inspectForWriting(device, { geometry, now, signal });
+          refuseExisting(device.info.path, found, force);
+          const replaced = found.shown?.slot.entries ?? [];
           if (!allowDataInMetadata) refuseDataInMetadata(replaced, geometries[geometry]);
           const spareSectors = (options.spareSectors ?? sectorsIn(device.info.sizeBytes)) as Sector;
           checkSectors('spareSectors', spareSectors);
+          const report = await withSequenceLeft(device, found, { geometry, now, allowUnsafe, signal });
           const metadata = blankMetadata({
             mainSectors: options.mainSectors as Sector,
             spareSectors,
@@ -298,7 +300,9 @@ export class MetadataStore implements AsyncDisposable {
       await settleSlots(this.device, this.#ledger, this.#now, options.unsettled, signal);
     }
     this.#checkSlots(options);
-    if (this.#lastSequence >= u64Max) throw new DmremapError('ERR_SEQUENCE_EXHAUSTED');
+    if (this.#lastSequence >= u64Max) {
+      throw sequenceExhausted(this.device.info.path, this.#ledger.copiesOf('named')[0]);
+    }
 
     const { device } = this;
     const next = sequence(this.#lastSequence + 1n);

@@ -113,8 +113,8 @@ test('--copy-index zero writes what the module writes', async () => {
 describe('a refusal leaves the spare as it is, and no backup', () => {
   const cases: readonly [what: string, disk: string, status: number, code: string, says: string][] = [
     ['nothing there', '- - - - -', 8, 'ERR_NO_METADATA', 'there is no table to hand over'],
-    ['a regression', '9 9 2r 2r 2r', 12, 'ERR_METADATA_AMBIGUOUS', 'dmremap repair --apply --use copy=N '],
-    ['a fork', '7 7 7f 7 7', 12, 'ERR_METADATA_AMBIGUOUS', 'choose one first with'],
+    ['a regression', '9 9 2r 2r 2r', 12, 'ERR_METADATA_AMBIGUOUS', 'dmremap handover --use copy=N '],
+    ['a fork', '7 7 7f 7 7', 12, 'ERR_METADATA_AMBIGUOUS', 'name the one to hand over'],
   ];
   test.each(cases)('%s', async (_, disk, status, code, says) => {
     const path = drawnFile(disk);

@@ -3,7 +3,7 @@
 
 import { sameButIndex } from '../../lib/store/table.js';
 import { type Content, drawnAt, drawnContent, keyOf, type State } from './alphabet.js';
-import { find, tableOf } from './judge.js';
+import { find, promisedBy, tableOf, violationAtEnd } from './judge.js';
 import { describe, judgeSteps, type Violation, writes } from './judge-steps.js';
 import type { Operation, OperationName } from './operations.js';
 import { predict } from './predict.js';
@@ -78,6 +78,22 @@ export function exploreCopies(options: CopiesOptions): Tally {
   return tally;
 }
 
+/** A named handover that was interrupted is gone on with by the same command. */
+function resume(operation: Operation, start: State, state: State, tally: Tally): void {
+  const again = predict(operation, state);
+  if (again.refused !== undefined) {
+    tally.violations.push(
+      describe(operation, start, state, `the same command again is refused: ${again.refused}`),
+    );
+    return;
+  }
+  if (!writes(again.steps)) return;
+  const { end } = judgeSteps(operation, state, again.steps, []);
+  const wrong = violationAtEnd(promisedBy(operation, start, end), end);
+  if (wrong !== undefined)
+    tally.violations.push(describe(operation, start, state, `the same command again: ${wrong}`));
+}
+
 /** Every state of the alphabet. */
 function* starts({ words, fits, ownIndex }: CopiesOptions): Generator<State> {
   for (const fit of fits) {
@@ -102,7 +118,8 @@ function explore(
   reached: Map<string, State>,
 ): void {
   const unnamed = exploreOne(start, { name }, crashes, tally, reached);
-  const nameable = name === 'commit' || (name === 'repair' && unnamed === 'ERR_METADATA_AMBIGUOUS');
+  const isRefused = unnamed === 'ERR_METADATA_AMBIGUOUS';
+  const nameable = name === 'commit' || ((name === 'repair' || name === 'handover') && isRefused);
   if (!nameable) return;
   const { driver, ours } = find(start);
   const named: Content[] = [];
@@ -134,6 +151,9 @@ function exploreOne(
   const judged = judgeSteps(operation, start, steps, tally.violations);
   count(tally.judged, `${operation.name}, crash ${crashes}`, judged.states.length);
   for (const state of judged.states) reached.set(keyOf(state), state);
+  if (operation.name === 'handover' && operation.copy !== undefined) {
+    for (const state of judged.states) resume(operation, start, state, tally);
+  }
   if (operation.name === 'repair' && writes(steps)) {
     const again = predict({ name: 'repair' }, judged.end);
     if (again.refused !== undefined || writes(again.steps)) {

@@ -125,11 +125,29 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a handover writes its own table first',
-    file: 'recovery/handover.js',
+    file: 'recovery/handover-stages.js',
     piece:
       "strangers: numbersOf(copies.filter((copy) => copy.slot.state !== 'absent' && !holds(copy))),\n        holders: numbersOf(copies.filter(holds)),",
     instead:
       "holders: numbersOf(copies.filter((copy) => copy.slot.state !== 'absent' && !holds(copy))),\n        strangers: numbersOf(copies.filter(holds)),",
+  },
+  {
+    name: 'a named handover gives up the others before another copy of the table is durable',
+    file: 'recovery/handover-stages.js',
+    piece: 'const needsAnother = strangers.length > 0 && (holders.length < 2 || !isAccepted);',
+    instead: 'const needsAnother = false;',
+  },
+  {
+    name: 'a named handover overwrites the named copy first',
+    file: 'recovery/handover-stages.js',
+    piece: 'Number(a.copy === source.copy) - Number(b.copy === source.copy)',
+    instead: 'Number(b.copy === source.copy) - Number(a.copy === source.copy)',
+  },
+  {
+    name: 'a named handover gives up in the wrong order',
+    file: 'recovery/handover-stages.js',
+    piece: 'giveUp: left.map(',
+    instead: 'giveUp: left.reverse().map(',
   },
   {
     name: 'the checksum delta is off by one byte position',

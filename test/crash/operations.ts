@@ -55,6 +55,6 @@ async function perform({ name, copy }: Operation, device: RecordingDevice): Prom
     case 'repair':
       return repair(device, { now, apply: true, copy });
     case 'handover':
-      return handover(device, { now });
+      return handover(device, { now, copy });
   }
 }

@@ -28,6 +28,8 @@ const likeTheNamed = { ...whole, words: [...words, '7y', '7j'], fits: [1, 2, 3] 
 const ownNumbers = { ...whole, ownIndex: true, fits: [1, 2, 3] } as const;
 /** Copies of another main device, older, newer and of the same sequence and remaps. */
 const otherMains = { ...whole, words: ['7', '6o', '7o', '9o', 'x'], fits: [1, 2, 3, 4] } as const;
+/** The end of the sequence: a commit is refused, and a handover of a named table is the way on. */
+const exhausted = { ...whole, words: ['5', 'M', 'Mf', 'M+', 'Mh', 'x', '-'] } as const;
 const seed = 20_260_101;
 
 export const plans = {
@@ -39,11 +41,18 @@ export const plans = {
       { ...whole, fits: [5], named: 'elected' },
       ownNumbers,
       otherMains,
+      { ...exhausted, fits: [1, 2, 3, 4] },
     ],
   }),
   usual: (): Plan => ({
-    copies: [{ ...whole, fits: [1, 2, 3, 4, 5] }, likeTheNamed, ownNumbers, otherMains],
-    recorded: { words: [...likeTheNamed.words, '9o'], starts: 400, seed },
+    copies: [
+      { ...whole, fits: [1, 2, 3, 4, 5] },
+      likeTheNamed,
+      ownNumbers,
+      otherMains,
+      { ...exhausted, fits: [1, 2, 3, 4, 5] },
+    ],
+    recorded: { words: [...likeTheNamed.words, '9o', 'M', 'Mh'], starts: 400, seed },
     scenarios: sectorScenarios(),
     sectors: { randomSubsets: 2000, decodes: 4, seed },
     flipSamples: 2000,

@@ -1,7 +1,7 @@
 // What an operation does to a spare, from the parts of the library that decide, without a device: fast enough for every
 // state of five copies. That the whole operation does just this is shown on recorded runs (`copies.ts`).
-import type { ErrorCode } from '../../lib/base/errors.js';
-import { type Sequence, sequence } from '../../lib/base/units.js';
+import { DmremapError, type ErrorCode } from '../../lib/base/errors.js';
+import { type Sequence, sequence, u64Max } from '../../lib/base/units.js';
 import { geometries } from '../../lib/format/geometry.js';
 import {
   blankMetadata,
@@ -11,8 +11,14 @@ import {
   withEntries,
   withHeader,
 } from '../../lib/format/metadata.js';
-import { handoverStages, isHandedOver } from '../../lib/recovery/handover.js';
 import { handoverDoubts } from '../../lib/recovery/handover-doubts.js';
+import {
+  handedOver,
+  handoverStages,
+  isHandedOver,
+  namedSource,
+  namedStages,
+} from '../../lib/recovery/handover-stages.js';
 import { commonIndex, planRepair } from '../../lib/recovery/repair-plan.js';
 import {
   groupsOf,
@@ -22,7 +28,7 @@ import {
   writableRoles,
 } from '../../lib/store/commit-plan.js';
 import type { ValidSlot } from '../../lib/store/copies.js';
-import { nextSequenceBase } from '../../lib/store/election.js';
+import { nextSequenceBase, sealedHeader } from '../../lib/store/election.js';
 import { type Findings, judgeCopies } from '../../lib/store/examine.js';
 import { RemapTable } from '../../lib/store/remap-table.js';
 import { SlotLedger } from '../../lib/store/slot-ledger.js';
@@ -51,7 +57,7 @@ export function predict({ name, copy }: Operation, state: State): Prediction {
     case 'repair':
       return predictRepair(state, copy);
     case 'handover':
-      return predictHandover(state);
+      return copy === undefined ? predictHandover(state) : predictNamedHandover(state, copy);
   }
 }
 
@@ -60,12 +66,27 @@ function predictCommit(state: State, copy: number | undefined, adds: boolean): P
   const { shown } = report;
   if (shown === null) return { refused: 'ERR_NO_METADATA' };
   if (copy === undefined && report.ambiguities.length > 0) return { refused: 'ERR_METADATA_AMBIGUOUS' };
-  const next = sequence(nextSequenceBase(report.copies) + 1n);
+  const base = nextSequenceBase(report.copies);
+  if (base === u64Max) return { refused: state.length === 1 ? 'ERR_SINGLE_COPY' : 'ERR_SEQUENCE_EXHAUSTED' };
+  const next = sequence(base + 1n);
   const key = `${contentAt(state, shown.copy).id} ${next} ${adds ? 'added' : 'same'}`;
   return commitWith(state, report, shown.copy, key, () => nextMetadata(shown, next, adds));
 }
 
-function predictCreate(state: State): Prediction {
+function predictCreate(start: State): Prediction {
+  const highest = start.flatMap(({ slot }, copy) =>
+    sealedHeader(slot)?.sequenceNumber === u64Max ? [copy] : [],
+  );
+  if (highest.length === 0) return createOn(start);
+  if (start.some(({ slot }) => slot.state === 'valid')) return { refused: 'ERR_SEQUENCE_EXHAUSTED' };
+  if (start.length === 1) return { refused: 'ERR_SINGLE_COPY' };
+  const steps = invalidated(start, highest);
+  const created = createOn(after(start, steps));
+  if (created.refused !== undefined) return created;
+  return { refused: undefined, steps: [{ kind: 'flush' }, ...steps, ...created.steps.slice(1)] };
+}
+
+function createOn(state: State): Prediction {
   const report = reportOf(state);
   const next = sequence(nextSequenceBase(report.copies) + 1n);
   const size = { mainSectors, spareSectors: BigInt(state.length * 256) as typeof mainSectors };
@@ -121,6 +142,44 @@ function predictHandover(state: State): Prediction {
   }
   return { refused: undefined, steps };
 }
+
+function predictNamedHandover(state: State, copy: number): Prediction {
+  const report = reportOf(state);
+  let source: ValidSlot;
+  try {
+    source = namedSource(report, copy);
+  } catch (error) {
+    if (error instanceof DmremapError) return { refused: error.code };
+    throw error;
+  }
+  if (state.length === 1) return { refused: 'ERR_SINGLE_COPY' };
+  const steps: Step[] = [{ kind: 'flush' }];
+  if (isHandedOver(report, source)) return { refused: undefined, steps };
+  const changes = { sequenceNumber: handedOver, timestampSeconds: drawnNow };
+  const body = bodies(`${contentAt(state, source.copy).id} handed over`, () =>
+    withHeader(metadataOf(source.slot), changes),
+  );
+  const order = overwriteOrder(ledgerOf(report, source.copy).plan);
+  const { bring, giveUp, rewrite, holders } = namedStages(report, source, order);
+  let held = [...state];
+  const take = (more: readonly Step[]) => {
+    held = after(held, more);
+    steps.push(...more);
+  };
+  take(write(held, bring === null ? [] : [bring], body));
+  take(invalidated(held, giveUp));
+  take(write(held, rewrite, body));
+  take(write(held, holders, body));
+  return { refused: undefined, steps };
+}
+
+/** One after the other. */
+const invalidated = (state: State, copies: readonly number[]): Step[] =>
+  copies.map((copy) => ({
+    kind: 'writes',
+    durable: true,
+    writes: [{ slot: copy, to: disarmed(contentAt(state, copy)), isBody: false }],
+  }));
 
 function commitWith(
   state: State,

@@ -67,6 +67,7 @@ export async function exploreRecorded({ words, starts, seed }: RecordedOptions):
     const named: Operation[] = [
       { name: 'commit', copy },
       { name: 'repair', copy },
+      { name: 'handover', copy },
     ];
     const isValid = start[copy]?.slot.state === 'valid';
     const unnamed: Operation[] = [

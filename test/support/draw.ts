@@ -3,6 +3,7 @@
 //   7     intact, sequence 7, table 7, dated now - 100 + 7
 //   7f    same sequence and date, another table          7t   same table, newer date
 //   7r    same table, dated now: newer than any other    7+   same table, too far in the future for the module
+//   M     sequence 2^64 - 1, the last that there is; with a mark as any other: Mf, Mh, M+
 //   0z    sequence and timestamp 0                       7#   count and health out of range, checksum holds
 //   7o    same table, of a main device twice the size
 //   7h    health out of range                            7i   a 32-bit structure, checksum holds
@@ -10,6 +11,7 @@
 //   x     bad checksum (was sequence 9)                  m    ours but for the magic
 //   v     version 5      s   shell stub      g  bytes of somebody else
 //   -     blank          .   absent          !  unreadable
+import { u64Max } from '../../lib/base/units.js';
 import { blankSlot, type DrawnSlot, drawnNow, drawSlot, patchSlot, u32Bytes } from './disk.js';
 import { random } from './random.js';
 
@@ -33,19 +35,26 @@ export function drawWord(word: string): DrawnSlot {
     case '!':
       return { kind: 'unreadable', errno: 'EIO' };
     default:
-      return drawCopy(Number.parseInt(word, 10), word.replace(/^\d+/, ''));
+      return drawCopy(...sequenceOf(word));
   }
 }
 
-function drawCopy(sequence: number, mark: string): Uint8Array<ArrayBuffer> {
-  const table = [[BigInt(sequence), 3000n]] as const;
-  const timestamp = drawnNow - 100n + BigInt(sequence);
-  const plain = { sequence: BigInt(sequence), timestamp, remaps: table };
+function sequenceOf(word: string): [sequence: bigint, mark: string] {
+  if (word.startsWith('M')) return [u64Max, word.slice(1)];
+  const [digits = ''] = /^\d*/.exec(word) ?? [];
+  return [BigInt(digits), word.slice(digits.length)];
+}
+
+function drawCopy(sequence: bigint, mark: string): Uint8Array<ArrayBuffer> {
+  const original = sequence === u64Max ? 64n : sequence;
+  const table = [[original, 3000n]] as const;
+  const timestamp = drawnNow - 100n + original;
+  const plain = { sequence, timestamp, remaps: table };
   switch (mark) {
     case '':
       return drawSlot(plain);
     case 'f':
-      return drawSlot({ ...plain, remaps: [[BigInt(sequence), 4000n]] });
+      return drawSlot({ ...plain, remaps: [[original, 4000n]] });
     case 't':
       return drawSlot({ ...plain, timestamp: timestamp + 1n });
     case 'r':
