@@ -12,19 +12,33 @@ export interface Range {
   readonly length: number;
 }
 
+interface BoundedExtent extends Extent {
+  readonly end: bigint;
+}
+
 export class SparseBytes {
-  readonly #extents: readonly Extent[];
+  readonly #extents: readonly BoundedExtent[];
+  /** Most questions are about the extent that the last one was about. */
+  #last = 0;
 
   constructor(extents: readonly Extent[]) {
-    this.#extents = extents;
+    this.#extents = extents.map(({ offset, bytes }) => ({
+      offset,
+      bytes,
+      end: offset + BigInt(bytes.length),
+    }));
   }
 
   /** The bytes of a range; undefined where not all of it was read. A range over two extents counts as not read. */
   at(offset: bigint, length: number): Uint8Array | undefined {
-    for (const { offset: first, bytes } of this.#extents) {
-      if (offset < first || offset + BigInt(length) > first + BigInt(bytes.length)) continue;
-      const from = Number(offset - first);
-      return bytes.subarray(from, from + length);
+    const end = offset + BigInt(length);
+    for (let turn = 0; turn < this.#extents.length; turn++) {
+      const index = (this.#last + turn) % this.#extents.length;
+      const extent = this.#extents[index] as BoundedExtent;
+      if (offset < extent.offset || end > extent.end) continue;
+      this.#last = index;
+      const from = Number(offset - extent.offset);
+      return extent.bytes.subarray(from, from + length);
     }
     return undefined;
   }
