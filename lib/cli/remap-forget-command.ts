@@ -28,7 +28,7 @@ interface Done {
 export const remapForgetCommand: Command = {
   name,
   operands: 'SPARE',
-  summary: 'give up the ghosts of a spare: entries that an emptied or cut table has left behind',
+  summary: 'give up the ghosts that an emptied or cut table has left',
   about: [
     'Ghosts stand where new remaps would be written, and their data where it would be written, so no remap is added while',
     'there are any. `repair --ghosts` shows them and takes them back. This command gives them up: one commit writes zeros',

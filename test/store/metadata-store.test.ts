@@ -83,7 +83,9 @@ describe.each(spares)('on $name', ({ make }) => {
       agree: true,
     });
     expect(found.activation).toMatchObject({ verdict: 'keeps', reasons: [] });
-    expect(found.lints.map(({ id }) => id)).toEqual(['handover']);
+    // Single sectors: on blocks of 4,096 bytes the module would never match them.
+    const parts = device.info.logicalBlockSize === 4096 ? ['unaligned-entries'] : [];
+    expect(found.lints.map(({ id }) => id).sort()).toEqual(['handover', ...parts]);
     await dispose();
   });
 });
