@@ -79,7 +79,7 @@ describe('behind a seccomp filter', () => {
     ['io_uring_setup=EPERM', 'io_uring', 'seccomp', 'io_uring_setup'],
     ['io_uring_setup=ENOSYS', 'io_uring', 'seccomp', 'io_uring_setup'],
     ['io_uring_enter=EPERM', 'io_uring', 'seccomp', 'io_uring_enter'],
-    ['io_uring_register=EPERM', 'io_uring', 'seccomp', 'io_uring_register(files)'],
+    ['io_uring_register=EPERM', 'io_uring', 'seccomp', 'io_uring_register(probe)'],
     //  The kernel is not asked which operations there are, so none is.
     ['io_uring_register:8=0', 'io_uring', 'missing-operation', 'io_uring_register(probe)'],
     ['io_setup=EPERM', 'libaio', 'seccomp', 'io_setup'],
