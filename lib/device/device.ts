@@ -97,7 +97,10 @@ export function overallOutcome(writes: readonly { readonly outcome: Outcome }[])
 }
 
 /**
- * An open device. Every method returns a promise that settles exactly once and can be cancelled by `{ signal, timeoutMs }`
+ * An open device. One of the caller's own may be given wherever a device is asked for: what it rejects with is believed only where
+ * it is an error of this package that says what became of each write (guarded-device.ts).
+ *
+ * Every method returns a promise that settles exactly once and can be cancelled by `{ signal, timeoutMs }`
  * or `.cancel()`; none throws synchronously.
  *
  * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_DEVICE_CLOSED, ERR_DEVICE_READ_ONLY, ERR_IO, ERR_SHORT_TRANSFER, ERR_NO_SPACE,
