@@ -6,7 +6,7 @@ import { type Content, drawnAt, drawnContent, keyOf, type State } from './alphab
 import { find, promisedBy, tableOf, violationAtEnd } from './judge.js';
 import { describe, judgeSteps, type Violation, writes } from './judge-steps.js';
 import type { Operation, OperationName } from './operations.js';
-import { predict } from './predict.js';
+import { after, predict } from './predict.js';
 
 export interface CopiesOptions {
   /** What a slot can hold, as words of draw.ts. */
@@ -88,7 +88,7 @@ function resume(operation: Operation, start: State, state: State, tally: Tally):
     return;
   }
   if (!writes(again.steps)) return;
-  const { end } = judgeSteps(operation, state, again.steps, []);
+  const end = after(state, again.steps);
   const wrong = violationAtEnd(promisedBy(operation, start, end), end);
   if (wrong !== undefined)
     tally.violations.push(describe(operation, start, state, `the same command again: ${wrong}`));
@@ -152,7 +152,8 @@ function exploreOne(
   count(tally.judged, `${operation.name}, crash ${crashes}`, judged.states.length);
   for (const state of judged.states) reached.set(keyOf(state), state);
   if (operation.name === 'handover' && operation.copy !== undefined) {
-    for (const state of judged.states) resume(operation, start, state, tally);
+    const states = new Map(judged.states.map((state) => [keyOf(state), state]));
+    for (const state of states.values()) resume(operation, start, state, tally);
   }
   if (operation.name === 'repair' && writes(steps)) {
     const again = predict({ name: 'repair' }, judged.end);

@@ -208,7 +208,8 @@ function write(state: State, order: readonly PlannedWrite[], body: (copy: number
   }));
 }
 
-function after(state: State, steps: readonly Step[]): Content[] {
+/** What a state is once the steps are done. */
+export function after(state: State, steps: readonly Step[]): Content[] {
   const held = [...state];
   for (const step of steps)
     if (step.kind === 'writes') for (const { slot, to } of step.writes) held[slot] = to;
