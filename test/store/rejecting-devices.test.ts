@@ -136,61 +136,65 @@ const works: readonly {
 const refusals = ['ERR_METADATA_EXISTS', 'ERR_METADATA_AMBIGUOUS', 'ERR_COPY_NOT_VALID'];
 
 /** Runs on a device that rejects one of its calls, whichever; then again on what that has left. */
-describe.each(works)('$name on a device that rejects a call', ({ name, start, run }) => {
-  async function each(
-    call: Call,
-    check: (device: RejectingDevice, words: string, error: unknown, value: unknown) => Promise<void>,
-  ) {
-    const honest = new RejectingDevice(start());
-    await run(honest);
-    for (let at = 0; at < honest.counts[call]; at++) {
-      for (const way of ways) {
-        for (const landed of call === 'write' ? landings : (['nothing'] as const)) {
-          const device = new RejectingDevice(start());
-          device.reject({ call, at, landed, way });
-          const { value, error } = await outcomeOf(run(device));
-          device.reject();
-          await check(device, `${call} ${at}, ${way.name}, landed: ${landed}`, error, value);
+describe.each(works)(
+  '$name on a device that rejects a call',
+  { timeout: 300_000 },
+  ({ name, start, run }) => {
+    async function each(
+      call: Call,
+      check: (device: RejectingDevice, words: string, error: unknown, value: unknown) => Promise<void>,
+    ) {
+      const honest = new RejectingDevice(start());
+      await run(honest);
+      for (let at = 0; at < honest.counts[call]; at++) {
+        for (const way of ways) {
+          for (const landed of call === 'write' ? landings : (['nothing'] as const)) {
+            const device = new RejectingDevice(start());
+            device.reject({ call, at, landed, way });
+            const { value, error } = await outcomeOf(run(device));
+            device.reject();
+            await check(device, `${call} ${at}, ${way.name}, landed: ${landed}`, error, value);
+          }
         }
       }
     }
-  }
 
-  it('says no more than is true, and keeps a table, after every write', async () => {
-    const before = start().bytes;
-    const hadTable = anyValid(new RejectingDevice(start()));
-    await each('write', async (device, words, error, value) => {
-      //  A repair may end with copies that it could not write: it has read them again, and reports them.
-      if (error === undefined) expect((value as RepairReport).commit?.degraded, words).not.toEqual([]);
-      const { finds, sameTable } = (error ?? { finds: 'either' }) as CommitError;
-      // The places of data that is moved are no copies.
-      if (finds === 'old' && !sameTable) {
-        expect(Buffer.compare(regionOf(device.inner.bytes), regionOf(before)), words).toBe(0);
-      }
-      if (hadTable) expect(anyValid(device), words).toBe(true);
-      device.land();
-      if (hadTable) expect(anyValid(device), words).toBe(true);
-      const { error: second } = await outcomeOf(run(new RejectingDevice(device.inner)));
-      if (second === undefined) {
-        const { lints, elections } = await examineDevice(device.inner, { now: now() });
-        expect(elections.agree, words).toBe(true);
-        expect(
-          lints.filter(({ id }) => id === 'damaged-copies'),
-          words,
-        ).toEqual([]);
-      } else expect(refusals, `${words}, then ${second}`).toContain((second as CommitError).code);
-      if (name !== 'create' && name !== 'repair that commits a named copy')
-        expect(second, words).toBeUndefined();
+    it('says no more than is true, and keeps a table, after every write', async () => {
+      const before = start().bytes;
+      const hadTable = anyValid(new RejectingDevice(start()));
+      await each('write', async (device, words, error, value) => {
+        //  A repair may end with copies that it could not write: it has read them again, and reports them.
+        if (error === undefined) expect((value as RepairReport).commit?.degraded, words).not.toEqual([]);
+        const { finds, sameTable } = (error ?? { finds: 'either' }) as CommitError;
+        // The places of data that is moved are no copies.
+        if (finds === 'old' && !sameTable) {
+          expect(Buffer.compare(regionOf(device.inner.bytes), regionOf(before)), words).toBe(0);
+        }
+        if (hadTable) expect(anyValid(device), words).toBe(true);
+        device.land();
+        if (hadTable) expect(anyValid(device), words).toBe(true);
+        const { error: second } = await outcomeOf(run(new RejectingDevice(device.inner)));
+        if (second === undefined) {
+          const { lints, elections } = await examineDevice(device.inner, { now: now() });
+          expect(elections.agree, words).toBe(true);
+          expect(
+            lints.filter(({ id }) => id === 'damaged-copies'),
+            words,
+          ).toEqual([]);
+        } else expect(refusals, `${words}, then ${second}`).toContain((second as CommitError).code);
+        if (name !== 'create' && name !== 'repair that commits a named copy')
+          expect(second, words).toBeUndefined();
+      });
     });
-  });
 
-  it.each(['read', 'flush'] as const)('has lost no table after every %s', async (call) => {
-    const hadTable = anyValid(new RejectingDevice(start()));
-    await each(call, async (device, words) => {
-      if (hadTable) expect(anyValid(device), words).toBe(true);
-      const { error } = await outcomeOf(run(new RejectingDevice(device.inner)));
-      if (error !== undefined)
-        expect(refusals, `${words}, then ${error}`).toContain((error as CommitError).code);
+    it.each(['read', 'flush'] as const)('has lost no table after every %s', async (call) => {
+      const hadTable = anyValid(new RejectingDevice(start()));
+      await each(call, async (device, words) => {
+        if (hadTable) expect(anyValid(device), words).toBe(true);
+        const { error } = await outcomeOf(run(new RejectingDevice(device.inner)));
+        if (error !== undefined)
+          expect(refusals, `${words}, then ${error}`).toContain((error as CommitError).code);
+      });
     });
-  });
-});
+  },
+);
