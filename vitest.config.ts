@@ -29,7 +29,7 @@ export default defineConfig({
     pool: 'forks',
     // Vitest leaves one core free by itself: of two that is half of what there is.
     maxWorkers: '100%',
-    testTimeout: 60_000,
+    testTimeout: 240_000,
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'pure', include: pure, setupFiles: ['test/support/pure.mjs'] } },
