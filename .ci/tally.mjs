@@ -16,8 +16,8 @@ for (const [name, status] of outcomes.map((outcome) => outcome.split('='))) {
   }
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = reportOf(name);
   for (const failure of testResults.flatMap(failuresIn)) console.log(`${name}: ${failure}`);
+  for (const test of testResults.flatMap(skippedIn)) console.log(`${name}: skipped, and here nothing may be: ${test}`);
   const skipped = numPendingTests + numTodoTests;
-  if (skipped > 0) console.log(`${name}: ${skipped} tests were skipped: here nothing may be`);
   passed += numPassedTests;
   failed += numFailedTests + skipped;
   if (numPassedTests === 0 || (!ended && numFailedTests === 0)) failed++;
@@ -33,6 +33,12 @@ function reportOf(name) {
     console.log(`${name}: the test run left no report`);
     return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   }
+}
+
+function skippedIn({ name, assertionResults }) {
+  return assertionResults
+    .filter((test) => test.status !== 'passed' && test.status !== 'failed')
+    .map((test) => `${relative('.', name)}: ${test.fullName}`);
 }
 
 // A file can fail without a test of it.

@@ -56,9 +56,7 @@ class CloseJob : public DeviceJob {
 class OpenJob : public DeviceJob {
  public:
   OpenJob(uint32_t id, OpenOptions options)
-      : DeviceJob(id, JobKind::kOpened),
-        closer(std::make_unique<CloseJob>()),
-        options_(std::move(options)) {}
+      : DeviceJob(id, JobKind::kOpened), closer(std::make_unique<CloseJob>()), options_(std::move(options)) {}
   void Run() override {
     opened = OpenBlockDevice(options_);
     if (opened.fd >= 0) closer->Add(opened.fd);

@@ -128,8 +128,8 @@ void Environment::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   self->handler_.Reset();
   self->done_array_.Reset();
   self->async_context_.reset();
-  // Each on a thread that nobody waits for: one that blocks must not keep the next from being free. The fence of
-  // a write in flight stays with the backend, and so with the kernel; a ring that is idle ends with us.
+  // Each on a thread that nobody waits for: one that blocks must not keep the next from being free. The fence
+  // of a write in flight stays with the backend, and so with the kernel; a ring that is idle ends with us.
   for (auto& [id, open] : self->devices_) self->mailbox_->Start(std::move(open.closer));
   self->ending_ = true;
   self->mailbox_->Close(OnMailboxClosed, self);

@@ -60,12 +60,12 @@ class Environment {
   }
   // Of a device that is open.
   int DescriptorOf(uint32_t device) const { return devices_.at(device).closer->descriptor(); }
-  // Lets go of a device that is open, and tells `id` when that is done: at once, or where the device has a ring
-  // of its own, when what is in flight there has landed. False while something is queued: come back.
+  // Lets go of a device that is open, and tells `id` when that is done: at once, or where the device has a
+  // ring of its own, when what is in flight there has landed. False while something is queued: come back.
   bool Close(uint32_t id, uint32_t device);
   const std::vector<std::unique_ptr<Engine>>& engines() const { return engines_; }
-  // Keeps the loop alive for somebody who waits: for a device to open, for an allocation, or for a request that
-  // has settled to drain.
+  // Keeps the loop alive for somebody who waits: for a device to open, for an allocation, or for a request
+  // that has settled to drain.
   void Hold(bool hold) { mailbox_->Hold(hold); }
   Mailbox& mailbox() { return *mailbox_; }
   // Everything that is to be told, as one flat array: id, kind, payload, id, kind, payload, ...

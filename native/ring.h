@@ -23,8 +23,8 @@ constexpr uint32_t kMaxInFlight = 256;
 constexpr uint32_t kCqEntries = 512;
 // Of a thread of ours, in the kernel: one for all that can be stuck. RLIMIT_NPROC bounds it too.
 constexpr uint32_t kMaxWorkers = 65536;
-// Rings of the process with memory that is registered: RLIMIT_MEMLOCK must have room for the rings themselves,
-// which some kernels count too.
+// Rings of the process with memory that is registered: RLIMIT_MEMLOCK must have room for the rings
+// themselves, which some kernels count too.
 constexpr uint32_t kMaxRegistered = 8;
 // An operation may owe two completions, its own and its cancel's. None may ever be dropped.
 static_assert(2 * kMaxInFlight <= kCqEntries, "the completion queue can overflow");

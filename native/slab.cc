@@ -26,9 +26,7 @@ Slab::~Slab() {
   }
 }
 
-void Slab::Reserve() {
-  Map(&segments_[0]);
-}
+void Slab::Reserve() { Map(&segments_[0]); }
 
 // Where it is not mapped.
 void Slab::Map(std::unique_ptr<Segment>* place) {

@@ -24,7 +24,7 @@ struct File {
   const char* name;
   uint64_t size;
   uint64_t made;  // What its size was at first.
-  int medium;  // A memfd: what is on the "disk" can be seen through /proc while every operation is held.
+  int medium;     // A memfd: what is on the "disk" can be seen through /proc while every operation is held.
   char* bytes;
 };
 
