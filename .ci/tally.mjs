@@ -16,7 +16,8 @@ for (const [name, status] of outcomes.map((outcome) => outcome.split('='))) {
   }
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = reportOf(name);
   for (const failure of testResults.flatMap(failuresIn)) console.log(`${name}: ${failure}`);
-  for (const test of testResults.flatMap(skippedIn)) console.log(`${name}: skipped, and here nothing may be: ${test}`);
+  for (const test of testResults.flatMap(skippedIn))
+    console.log(`${name}: skipped, and here nothing may be: ${test}`);
   const skipped = numPendingTests + numTodoTests;
   passed += numPassedTests;
   failed += numFailedTests + skipped;

@@ -1,14 +1,16 @@
 // Room: cli, pure part. What to do about a spare, in the order in which to do it, with the exact commands to type.
 import { geometries } from '../format/geometry.js';
-import { handoverDoubts } from '../recovery/handover-doubts.js';
 import { planRepair } from '../recovery/repair-plan.js';
+import { isForeign } from '../store/activation.js';
 import { validCopies } from '../store/copies.js';
 import type { Report } from '../store/examine.js';
+import { isExhausted } from '../store/exhausted.js';
 import { keptGhosts } from '../store/ghost-entries.js';
 import { strangerClauses, underStructures } from '../store/strangers.js';
-import { sameButIndex } from '../store/table.js';
-import { copiesText, listOf, pick } from '../store/words.js';
+import { copiesText, listOf } from '../store/words.js';
 import type { Advice } from './advice.js';
+import { choices, isHalfHandedOver } from './check-choices.js';
+import { type DataInside, dataInside, isRepairable, singleOption } from './check-data-inside.js';
 import { isBlank } from './check-verdict.js';
 import { commandLine, shellQuote } from './escape.js';
 import { ghostHints } from './ghost-text.js';
@@ -18,26 +20,28 @@ import { utcOf } from './text.js';
 /** What to do about it, where that is known. */
 export function recommendations(report: Report, path: string): Advice[] {
   if (report.elections.ours === null) return withoutTable(report, path);
-  const isDoubtful = report.ambiguities.length > 0;
+  if (report.ambiguities.length > 0) {
+    return [
+      ...foreign(report, path),
+      ...choices(report, path),
+      ...clock(report),
+      ...ghosts(report, path),
+      ...handover(report, path),
+    ];
+  }
+  const inside = dataInside(report, path);
   return [
     ...foreign(report, path),
-    ...(isDoubtful ? choices(report, path) : []),
     ...clock(report),
     //  First: a repair or a handover would destroy that data, and is refused.
-    ...relocation(report, path),
+    ...inside.advice,
     //  Before what overwrites the copies that they are in.
-    ...(isRepairable(report) ? ghostHints(report, path) : []).map((hint) => ({
-      ...hint,
-      says: `ghosts: ${hint.says}`,
-    })),
-    ...(isDoubtful ? [] : forgetting(report, path)),
-    ...(isDoubtful ? [] : repairs(report, path)),
-    ...handover(report, path),
+    ...ghosts(report, path, inside),
+    ...forgetting(report, path, inside),
+    ...repairs(report, path, inside),
+    ...handover(report, path, inside),
   ];
 }
-
-/** Repair and handover write at the driver's places only. */
-const isRepairable = ({ geometry }: Report): boolean => geometry === 'driver';
 
 /** There is nothing to repair from. */
 function withoutTable(report: Report, path: string): Advice[] {
@@ -56,11 +60,27 @@ function withoutTable(report: Report, path: string): Advice[] {
       commands: [`${commandLine('backup', path)} ${shellQuote(backupName(path))}`],
     },
     look,
-    {
-      says: 'there is nothing to repair from; with a FILE that `dmremap backup` has saved before, restore it',
-      commands: [commandLine('restore --backup FILE', path)],
-    },
+    fromBackup(report, path),
   ];
+}
+
+/** A commit leaves copies that cannot be read alone, and takes at least one that can. */
+function fromBackup(report: Report, path: string): Advice {
+  const { copies } = report;
+  const unread = unreadableCopies(report);
+  const says =
+    'there is nothing to repair from; with a FILE that `dmremap backup` has saved before, restore it';
+  if (copies.every(({ copy, slot }) => slot.state === 'absent' || unread.includes(copy))) {
+    return { says: `${says} to another spare, as no copy of this one can be read`, commands: [] };
+  }
+  //  What is not ours is overwritten by name only.
+  const options = `${singleOption(report)}${copies.some(isForeign) ? ' --yes=NAME' : ''}`;
+  return unread.length === 0
+    ? { says, commands: [commandLine(`restore --backup FILE${options}`, path)] }
+    : {
+        says: `${says}; what ${copiesText(unread)} may hold is lost then`,
+        commands: [commandLine(`repair --use file=FILE --rewrite-unreadable${options}`, path)],
+      };
 }
 
 /** Whether `create` would find nothing to refuse for. */
@@ -81,60 +101,6 @@ function backupName(path: string): string {
   const base = `${path.replace(/^.*\//s, '')}.backup`;
   //  The path in front may have no `--` before it.
   return base.startsWith('-') ? `./${base}` : base;
-}
-
-/** What is the same in two copies is offered once, by the first of them. */
-function choices(report: Report, path: string): Advice[] {
-  const valid = validCopies(report.copies);
-  const tables = valid.filter(
-    ({ slot }, at) => !valid.slice(0, at).some((other) => sameButIndex(other.slot.bytes, slot.bytes)),
-  );
-  return [
-    ...(isHalfHandedOver(report)
-      ? [
-          {
-            says: 'this is how an interrupted handover looks; if it is one, run it again',
-            commands: [commandLine('handover', path)],
-          },
-        ]
-      : []),
-    ...whichMain(report),
-    {
-      says: 'look in what the copies differ, and choose: a newer table may not be the elected one',
-      commands: [commandLine('examine --compare', path)],
-    },
-    ...(isRepairable(report)
-      ? [
-          {
-            says: 'then see what a repair from the one that you choose would do',
-            commands: tables.map(({ copy }) => commandLine(`repair --use copy=${copy}`, path)),
-          },
-        ]
-      : []),
-  ];
-}
-
-/** Where copies are of different main devices: how to know which of them is the right one. */
-function whichMain({ ambiguities }: Report): Advice[] {
-  return ambiguities.flatMap((ambiguity) => {
-    if (ambiguity.kind !== 'other-main') return [];
-    const sizes = ambiguity.mains.map(({ sectors, uuid, copies }) => {
-      const named = uuid === '' ? '' : `, UUID ${uuid}`;
-      return `${sectors * 512n} bytes${named} (${copiesText(copies)})`;
-    });
-    return [
-      {
-        says: `find the main device of this spare, by its size in bytes: it is the right one for the copies that name it: ${sizes.join('; ')}`,
-        commands: ['lsblk --bytes --output NAME,SIZE,MODEL,SERIAL,UUID'],
-      },
-    ];
-  });
-}
-
-/** Whether all that is in doubt is what a handover leaves that was interrupted. */
-function isHalfHandedOver(report: Report): boolean {
-  const winner = validCopies(report.copies).find(({ copy }) => copy === report.elections.ours?.copy);
-  return winner !== undefined && isRepairable(report) && handoverDoubts(report, winner).length === 0;
 }
 
 function clock(report: Report): Advice[] {
@@ -162,30 +128,36 @@ const dateText = (seconds: bigint): string => utcOf(seconds).replace('T', ' ').r
 const isAhead = ({ copies, elections: { ours } }: Report): boolean =>
   copies.some(({ copy, driverRejects }) => copy === ours?.copy && driverRejects === 'future');
 
-function relocation(report: Report, path: string): Advice[] {
-  const inside = report.lints.filter(({ id }) => id === 'spare-inside-metadata').length;
-  if (inside === 0 || !isRepairable(report)) return [];
-  const one = pick(inside, 'remap has its', 'remaps have their');
-  return [
-    {
-      says: `relocate: ${inside} ${one} data where the copies are`,
-      commands: [commandLine('relocate', path)],
-    },
-  ];
+/** They are taken back by a commit, of the copy that they are in. */
+function ghosts(report: Report, path: string, inside = noData): Advice[] {
+  const { shown, ambiguities } = report;
+  if (!isRepairable(report) || shown === null) return [];
+  //  Of a copy that is named the clock is not asked about.
+  const own = ambiguities.length > 0 || isAhead(report) ? ` --use copy=${shown.copy}` : '';
+  const options = `${rewriteOption(report)}${inside.option}${singleOption(report)}`;
+  const isBlocked = isExhausted(report.copies) || inside.isWaitedFor;
+  const later = isExhausted(report.copies) ? ' (once that copy is handed over: it takes a commit)' : '';
+  return ghostHints(report, path, { own, options }).map(({ says, commands }) => ({
+    says: `ghosts: ${says}${later}`,
+    commands: isBlocked ? [] : commands,
+  }));
 }
 
 /** Where no remap can be added for ghosts: how to give them up instead. */
-function forgetting(report: Report, path: string): Advice[] {
-  if (report.shown === null || !isRepairable(report) || keptGhosts(report.shown).length === 0) return [];
+function forgetting(report: Report, path: string, inside: DataInside): Advice[] {
+  const { shown, copies } = report;
+  if (shown === null || !isRepairable(report) || keptGhosts(shown).length === 0) return [];
+  const options = `${inside.option}${singleOption(report)}`;
+  const isBlocked = isExhausted(copies) || inside.isWaitedFor;
   return [
     {
       says: 'ghosts: no remap is added, and no RemapTarget opened, before they are taken back; to give them up instead',
-      commands: [commandLine('remap forget', path)],
+      commands: isBlocked ? [] : [commandLine(`remap forget${options}`, path)],
     },
   ];
 }
 
-function repairs(report: Report, path: string): Advice[] {
+function repairs(report: Report, path: string, inside: DataInside): Advice[] {
   const { mode, writes, reasons } = planRepair(report, { allowUnsafe: true, rewriteUnreadable: true });
   if (mode !== 'rewrite' && mode !== 'commit') return [];
   const bad = writes.map(({ copy }) => copy).sort();
@@ -195,22 +167,29 @@ function repairs(report: Report, path: string): Advice[] {
     bad.length === 0
       ? clause(reasons[0] ?? '')
       : `${copiesText(bad)} should hold the elected table; the module never repairs a copy`;
-  const when = ahead ? ', where the clock of this host is right' : '';
+  const when = `${inside.isWaitedFor ? ', once the data is moved' : ''}${ahead ? ', where the clock of this host is right' : ''}`;
   const but = lost.length === 0 ? '' : `; what ${copiesText(lost)} may hold is lost then`;
   //  Without it the repair is refused: the clock is what is wrong, more often than the table.
-  const options = `${ahead ? ' --ignore-clock' : ''}${lost.length === 0 ? '' : ' --rewrite-unreadable'}`;
+  const clock = ahead && mode === 'commit' ? ' --ignore-clock' : '';
+  const options = `${clock}${rewriteOption(report)}${inside.option}${singleOption(report)}`;
   return [
     {
       says: `repair${when}: ${why}${but}`,
-      commands: isRepairable(report) ? [commandLine(`repair${options}`, path)] : [],
+      commands: isRepairable(report) && !inside.isWaitedFor ? [commandLine(`repair${options}`, path)] : [],
     },
   ];
 }
 
-function handover(report: Report, path: string): Advice[] {
-  const { elections, ambiguities, lints } = report;
-  if (!lints.some(({ id }) => id === 'handover')) return [];
-  const restart = `the module starts again at sequence 2, the elected table has ${elections.ours?.sequence}`;
+const rewriteOption = (report: Report): string =>
+  unreadableCopies(report).length === 0 ? '' : ' --rewrite-unreadable';
+
+function handover(report: Report, path: string, inside = noData): Advice[] {
+  const { elections, ambiguities, lints, copies } = report;
+  const isBlocked = isExhausted(copies);
+  if (!isBlocked && !lints.some(({ id }) => id === 'handover')) return [];
+  const restart = isBlocked
+    ? 'no commit can rise above the highest sequence, and this starts again at 1'
+    : `the module starts again at sequence 2, the elected table has ${elections.ours?.sequence}`;
   if (ambiguities.length > 0) {
     //  Then it is the first that is recommended.
     if (isHalfHandedOver(report)) return [];
@@ -218,10 +197,25 @@ function handover(report: Report, path: string): Advice[] {
   }
   //  A mark over a slot goes with a repair, which asks for the name of the spare.
   const isMarked = underStructures(report.strangers.marks, geometries.driver).length > 0;
-  const when = isAhead(report) ? ', once the clock is right' : isMarked ? ', after the repair' : '';
-  const commands = isRepairable(report) && !isMarked ? [commandLine('handover', path)] : [];
-  return [{ says: `handover${when}: ${restart}`, commands }];
+  //  A copy that cannot be read could outrank sequence 1: it is repaired first.
+  const isUnread = unreadableCopies(report).length > 0;
+  const when = [
+    ...(isAhead(report) ? [', once the clock is right'] : []),
+    ...(inside.isWaitedFor ? [', once the data is moved'] : []),
+    ...(isUnread ? [', once every copy can be read'] : []),
+    ...(isMarked ? [', after the repair'] : []),
+  ].join('');
+  const isReady = isRepairable(report) && !inside.isWaitedFor && !isUnread && !isMarked;
+  const options = `${inside.option}${singleOption(report)}`;
+  return [
+    {
+      says: `handover${when}: ${restart}`,
+      commands: isReady ? [commandLine(`handover${options}`, path)] : [],
+    },
+  ];
 }
+
+const noData: DataInside = { advice: [], isWaitedFor: false, option: '' };
 
 /** A sentence as a part of one. */
 const clause = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`.replace(/\.$/, '');

@@ -62,8 +62,11 @@ function overwritten(ghosts: readonly JudgedGhost[], entries: number): string[] 
   return [`${lost.length} ${may} overwritten by the table, and saved before`];
 }
 
-/** That there are ghosts, and the commands that show them. None where there are none, or all are in the table again. */
-export function ghostHints(report: Findings, path: string): Advice[] {
+/**
+ * That there are ghosts, and the commands that show them. None where there are none, or all are in the table again.
+ * @param own what names the copy that is shown, where it has to be named. @param options for all of the commands.
+ */
+export function ghostHints(report: Findings, path: string, { own = '', options = '' } = {}): Advice[] {
   const { shown } = report;
   if (shown === null) return [];
   const count = lostGhosts(shown).length;
@@ -74,12 +77,12 @@ export function ghostHints(report: Findings, path: string): Advice[] {
       : [
           {
             says: `${counted(count, 'ghost')}, ${pick(count, 'an entry', 'entries')} of ${emptied}`,
-            commands: [commandLine('repair --ghosts', path)],
+            commands: [commandLine(`repair${own} --ghosts${options}`, path)],
           },
         ]),
     ...ghostsElsewhere(report).map(({ copy, count: more }) => ({
       says: `copy ${copy} has ${counted(more, 'ghost')} that copy ${shown.copy} has not`,
-      commands: [commandLine(`repair --use copy=${copy} --ghosts`, path)],
+      commands: [commandLine(`repair --use copy=${copy} --ghosts${options}`, path)],
     })),
   ];
 }

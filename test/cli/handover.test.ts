@@ -183,3 +183,70 @@ test('a write error ends it, and a reader finds the elected table', async () => 
     'a reader would find now: the elected table; the same command again goes on\n',
   );
 });
+
+describe('--use names the table', () => {
+  const handover = (...argv: readonly string[]) =>
+    dmremap(folder, ['handover', ...argv, join(folder, 'spare.img')]);
+
+  test('at the end of the sequence, as every refusal and check say', async () => {
+    const path = drawnFile('M Mf M M M');
+    const before = stateOf(path);
+    for (const argv of [
+      ['repair', '--apply', '--use=copy=1', path],
+      ['remap', 'add', '--copy=1', path, '99'],
+    ]) {
+      const refused = await dmremap(folder, argv);
+      expect(refused.stderr).toMatch(/\(handover --use copy=1\)\.? \(ERR_SEQUENCE_EXHAUSTED\)/);
+    }
+    const unnamed = await handover();
+    expect(unnamed).toMatchObject({ status: 12, stdout: '' });
+    expect(unnamed.stderr).toContain(`dmremap handover --use copy=N ${path} (ERR_METADATA_AMBIGUOUS)`);
+    const { stdout } = await dmremap(folder, ['check', path]);
+    expect(stdout).toContain(`dmremap handover --use copy=0 ${path}\n`);
+    expect(stdout).toContain(`dmremap handover --use copy=1 ${path}\n`);
+    expect(stdout).not.toContain('dmremap repair');
+    expect(stateOf(path)).toEqual(before);
+
+    const done = await handover('--use=copy=1');
+    expect(done.status, done.stderr).toBe(0);
+    expect(done.stdout).toContain('1 remap of copy 1, sequence 18446744073709551615 before');
+    expect(done.stdout).toContain('written with sequence 1: copies 0, 1, 2, 3 and 4');
+    expect((await dmremap(folder, ['check', path])).status).toBe(0);
+    expect((await handover('--use=copy=1')).stdout).toContain('nothing was written');
+    expect((await dmremap(folder, ['remap', 'add', path, '99'])).stdout).toContain('committed sequence 2');
+  });
+
+  test('by its sequence; undo puts all of it back', async () => {
+    const path = drawnFile('M 5 x M -');
+    const before = stateOf(path);
+    const done = await handover('--use=seq=5');
+    expect(done.status, done.stderr).toBe(0);
+    const { stdout } = await dmremap(folder, ['remap', 'list', '--json', path]);
+    expect(documentOf(stdout)).toMatchObject({ entries: [{ original: '5' }] });
+    //  Its copies are overwritten: it is the one that is there now.
+    expect((await handover('--use=seq=5')).status).toBe(0);
+    undo(done.stderr, folder);
+    expect(stateOf(path).bytes).toBe(before.bytes);
+  });
+
+  test.each([
+    ['--use=file=x', "bad value 'file=x' for --use: copy=N or seq=N"],
+    ['--use=copy=9', "bad number '9'"],
+    ['--use=', "bad value '' for --use"],
+  ])('%s is a usage error', async (option, says) => {
+    drawnFile('7 7 7 7 7');
+    expect(await handover(option)).toMatchObject({ status: 16, stderr: expect.stringContaining(says) });
+  });
+
+  test.each([
+    ['copy=1', 'copy 1 fails its checksum'],
+    ['seq=9', 'no valid copy has sequence 9'],
+  ])('%s that is not valid is refused, and nothing is written', async (use, says) => {
+    const path = drawnFile('7 x 7 6 7');
+    const before = stateOf(path);
+    const refused = await handover('--use', use);
+    expect(refused).toMatchObject({ status: 16, stdout: '', stderr: expect.stringContaining(says) });
+    expect(refused.stderr).toContain('(ERR_COPY_NOT_VALID)');
+    expect(stateOf(path)).toEqual(before);
+  });
+});

@@ -46,6 +46,7 @@ const rows: readonly Row[] = [
   { name: 'remap add', words: ['remap', 'add'], naming: '--copy=0', behind: ['99'], done: 0 },
   { name: 'remap remove', words: ['remap', 'remove'], naming: '--copy=0', behind: ['7'], done: 0 },
   { name: 'remap import', words: ['remap', 'import'], naming: '--copy=0', behind: ['remaps.csv'], done: 0 },
+  { name: 'handover', words: ['handover'], naming: '--use=copy=0', done: 0 },
   { name: 'relocate', words: ['relocate', '--apply'], naming: '--copy=0', slots: inside, done: 1 },
 ];
 

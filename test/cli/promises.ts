@@ -69,6 +69,7 @@ export const promises: readonly Row[] = [
   row('restore --force',      'writes', [0,  8,  8,  0,  8,  8], (path, home) => ['restore', '--force', '--backup', backupOf(home), path]),
   row('restore --dump',       'writes', [0,  8,  8,  8,  8,  8], (path, home) => ['restore', '--dump', join(home, savedFiles.dump), path]),
   row('handover',             'writes', [0,  8,  8,  8,  8,  8], (path) => ['handover', path]),
+  row('handover --use',       'writes', [0,  16, 16, 16, 8,  8], (path) => ['handover', '--use', 'copy=0', path]),
   row('remap add',            'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'add', path, '5000']),
   row('remap import',         'writes', [0,  8,  8,  8,  8,  8], (path, home) => ['remap', 'import', path, join(home, savedFiles.table)]),
   row('remap remove',         'writes', [0,  8,  8,  8,  8,  8], (path) => ['remap', 'remove', path, '1000']),

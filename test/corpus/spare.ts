@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unixSeconds } from '../../lib/base/units.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
+import { openDevice as openRealDevice } from '../../lib/device/native-device.js';
 import type { Step } from '../../lib/device/request.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import { dmremap, type Overrides, type Ran } from '../cli/harness.js';
@@ -49,7 +50,8 @@ export function spareIn(cwd: string, { bytes, now, unreadable }: Disk): Spare {
   }
   let held: Uint8Array = bytes;
   const bad = new Set(unreadable);
-  const openDevice: Overrides['openDevice'] = async (_, options) => {
+  const openDevice: Overrides['openDevice'] = async (opened, options) => {
+    if (opened !== path) return openRealDevice(opened, options);
     const device = new WornDevice(held, path, options.mode === 'write', bad);
     held = device.bytes;
     return device;

@@ -84,7 +84,9 @@ describe('the algebra of torn writes', () => {
   });
 });
 
-it('the operations do what the parts that decide say, and every crash state of them is as promised', async () => {
+it('the operations do what the parts that decide say, and every crash state of them is as promised', {
+  timeout: 600_000,
+}, async () => {
   const { operations, states, violations } = await exploreRecorded(plans.tests().recorded);
   expect(violations).toEqual([]);
   expect(operations).toBeGreaterThan(2000);
