@@ -1,13 +1,20 @@
 // Room: cli. Data of somebody else on a spare: what the built-in table of marks sees, and blkid beside it; and that nothing of it is
 // overwritten before the name of the spare was typed.
 import type { UnixSeconds } from '../base/units.js';
+import { geometries } from '../format/geometry.js';
 import { rehearsalOf } from '../recovery/region.js';
 import type { Plan } from '../recovery/rehearse.js';
 import { refuseKnown } from '../store/admission.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import { copyLint } from '../store/lint.js';
-import { overlaps, type Stranger, strangerClauses, unknownText } from '../store/strangers.js';
+import {
+  overlaps,
+  type Stranger,
+  strangerClauses,
+  underStructures,
+  unknownText,
+} from '../store/strangers.js';
 import { listOf, sentence } from '../store/words.js';
 import type { Args } from './args.js';
 import { absolute, planOf, type WriteJob } from './backup.js';
@@ -42,14 +49,24 @@ export async function withDevice(
   return withProbe(context, path, { ...report, strangers, lints });
 }
 
-/** The marks that a plan overwrites. What lies behind a structure in its slot is left as it is. */
-export const overwrittenBy = (
-  marks: readonly Stranger[],
-  { writes }: Pick<Plan<unknown>, 'writes'>,
-): Stranger[] =>
+/** The marks that a plan overwrites. Whole blocks are written, so that what lies behind a structure is too: as it was, as a rule. */
+export const overwrittenBy = (marks: readonly Stranger[], plan: Writes): Stranger[] =>
   marks.filter((mark) =>
-    writes.some(({ offset, bytes }) => overlaps(mark, { offset, length: bytes.length })),
+    plan.writes.some((write) => overlaps(mark, rangeOf(write)) && !(isBehind(mark) && isKept(mark, plan))),
   );
+
+type Writes = Pick<Plan<unknown>, 'region' | 'writes' | 'after'>;
+
+const rangeOf = ({ offset, bytes }: Writes['writes'][number]) => ({ offset, length: bytes.length });
+
+/** Whether a mark lies in a slot, and wholly behind the structure there. */
+const isBehind = (mark: Stranger): boolean =>
+  mark.copies.length > 0 && underStructures([mark], geometries.driver).length === 0;
+
+const isKept = ({ offset, length }: Stranger, { region, after }: Writes): boolean => {
+  const [from, to] = [Number(offset), Number(offset) + length];
+  return Buffer.compare(region.bytes.subarray(from, to), after.subarray(from, to)) === 0;
+};
 
 /** @throws DmremapError ERR_DATA_PRESENT where there are any. */
 export function refuseStrangers(path: string, marks: readonly Stranger[]): void {

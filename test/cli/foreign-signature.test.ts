@@ -174,6 +174,39 @@ describe('a file system over the slot of copy 0, while four copies are valid', (
   });
 });
 
+describe('a mark in a slot, behind the structure there, in the last block of it', () => {
+  const mark = Uint8Array.of(0x0c, 0xb1, 0xba, 0, 0, 0, 0, 0);
+  const at = 131_072 + 84_992;
+  const drawMark = () => {
+    const descriptor = openSync(spare, 'r+');
+    writeSync(descriptor, mark, 0, mark.length, at);
+    closeSync(descriptor);
+  };
+  beforeEach(async () => {
+    writeFileSync(spare, Buffer.alloc(2 ** 22));
+    expect((await dmremap(folder, ['create', '--main=16384', '--no-backup', spare])).status).toBe(0);
+    expect((await dmremap(folder, ['remap', 'add', '--no-backup', spare, '1000'])).status).toBe(0);
+  });
+
+  test('is written as it was, and nobody is asked', async () => {
+    drawMark();
+    const done = await dmremap(folder, ['handover', spare]);
+    expect(done.status, done.stderr).toBe(0);
+    expect(readFileSync(spare).subarray(at, at + mark.length)).toEqual(Buffer.from(mark));
+  });
+
+  test('is asked about where it came later, and an undo would take it away', async () => {
+    const saved = join(folder, 'saved');
+    await dmremap(folder, ['handover', `--backup=${saved}`, spare]);
+    drawMark();
+    const undo = ['undo', '--force', saved, spare];
+    const refused = await dmremap(folder, undo);
+    expect(refused.stderr).toContain(`it holds a member of a ZFS pool (at byte ${at}) (ERR_DATA_PRESENT)`);
+    expect((await dmremap(folder, [...undo, '--yes=spare.img'])).status).toBe(0);
+    expect(readFileSync(spare).subarray(at, at + mark.length)).toEqual(Buffer.alloc(mark.length));
+  });
+});
+
 describe('what is ours is never taken for it', () => {
   test.each([
     ['in a structure whose checksum holds', { remaps: [[0x4558_4641_5420_2020n, 2000n]] as const }],
