@@ -171,7 +171,7 @@ function outcomeText(outcome: CopyOutcome['outcome'], disarmed: boolean, words: 
     case 'unknown':
       return words.unknown;
     case 'untouched':
-      return disarmed ? 'disarmed: it was damaged, its first block is zero or may be' : 'untouched';
+      return disarmed ? 'disarmed: its first block is zero, or may be' : 'untouched';
     default:
       return assertNever(outcome);
   }

@@ -20,13 +20,13 @@ import { sealedHeader } from '../store/election.js';
 import type { Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { invalidateCopies } from '../store/invalidate.js';
+import { readBack } from '../store/read-back.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
 import { withTarget } from '../store/target.js';
 import { copiesText } from '../store/words.js';
 import { handoverDoubts } from './handover-doubts.js';
 import { handedOver, handoverStages, isHandedOver, namedSource, namedStages } from './handover-stages.js';
-import { readBack } from './read-back.js';
 
 export interface HandoverOptions extends Omit<StoreOptions, 'spacing'> {
   /** Names the copy whose table is handed over (0 to 4). Whatever other copies hold is given up. */
@@ -136,7 +136,7 @@ class Handover {
       report = await this.#readBack(last, copies, so);
     };
     if (bring !== null) await stage([bring], finds, untouched);
-    if (giveUp.length > 0) report = await this.#giveUp(report, giveUp, last, finds);
+    if (giveUp.length > 0) ({ commit: last, report } = await this.#giveUp(report, giveUp, last, finds));
     if (rewrite.length > 0) await stage(rewrite, 'old', untouched);
     if (holders.length > 0)
       await stage(holders, 'old', 'another sequence can still win, with the same table');
@@ -183,7 +183,7 @@ class Handover {
     copies: readonly number[],
     earlier: CommitReport | undefined,
     finds: 'old' | 'other',
-  ): Promise<Report> {
+  ): Promise<{ commit: CommitReport; report: Report }> {
     const { device, signal } = this;
     const outcomes = await invalidateCopies({
       device,
@@ -201,7 +201,7 @@ class Handover {
       return slot === undefined || sealedHeader(slot) !== null;
     });
     refuse(lies, commit, 'it is not given up');
-    return after;
+    return { commit, report: after };
   }
 
   /** What was written has to be there: a write that was lost although it was acknowledged leaves a copy that would win. */

@@ -16,11 +16,11 @@ import { nextSequenceBase } from '../store/election.js';
 import type { Findings, Report } from '../store/examine.js';
 import { isExhausted, sequenceExhausted } from '../store/exhausted.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
+import { readBack } from '../store/read-back.js';
 import { RemapTable } from '../store/remap-table.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type OpenStoreOptions } from '../store/store-options.js';
 import { withTarget } from '../store/target.js';
-import { readBack } from './read-back.js';
 import type { ByteRange } from './region.js';
 import {
   bytesToMove,

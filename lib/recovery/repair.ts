@@ -13,11 +13,11 @@ import { claimDevice } from '../store/device-claims.js';
 import type { Report } from '../store/examine.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
 import { MetadataStore } from '../store/metadata-store.js';
+import { readBack } from '../store/read-back.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
 import { withTarget } from '../store/target.js';
 import { takenGhosts } from './ghosts.js';
-import { readBack } from './read-back.js';
 import { commonIndex, planRepair, type RepairOptions, type RepairPlan } from './repair-plan.js';
 
 export interface RepairRunOptions extends RepairOptions, Omit<StoreOptions, 'copyIndex' | 'spacing'> {

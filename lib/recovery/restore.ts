@@ -10,7 +10,7 @@ import { metadataOf, withHeader } from '../format/metadata.js';
 import { textOf } from '../format/text.js';
 import { isForeign, looksLikeOurs } from '../store/activation.js';
 import { refuseData, refuseDataInMetadata, refuseKnown, refuseUnreadable } from '../store/admission.js';
-import type { CommitReport } from '../store/commit-report.js';
+import type { CommitReport, CopyOutcome } from '../store/commit-report.js';
 import { runCommit } from '../store/commit-run.js';
 import { validCopies } from '../store/copies.js';
 import { claimDevice, giveOutSequence } from '../store/device-claims.js';
@@ -18,12 +18,12 @@ import { commitTimestamp, electOurs, nextSequenceBase } from '../store/election.
 import type { Findings, Report } from '../store/examine.js';
 import { withSequenceLeft } from '../store/exhausted.js';
 import { inspect, inspectForWriting } from '../store/inspect.js';
+import { readBack } from '../store/read-back.js';
 import { SlotLedger } from '../store/slot-ledger.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
 import { strangerClauses, underStructures } from '../store/strangers.js';
 import { effectiveEntries } from '../store/table.js';
 import { withTarget } from '../store/target.js';
-import { readBack } from './read-back.js';
 
 export interface RestoreOptions
   extends Pick<StoreOptions, 'signal' | 'timeoutMs' | 'now' | 'direct' | 'window'> {
@@ -67,12 +67,8 @@ export function restore(
         admitRestore(device, before, source, options);
         const { allowUnsafe } = options;
         const left = { geometry: 'driver', now: now(), allowUnsafe, signal } as const;
-        const commit = await commitSource(
-          device,
-          await withSequenceLeft(device, before, left),
-          source,
-          signal,
-        );
+        const { report, earlier } = await withSequenceLeft(device, before, left);
+        const commit = await commitSource(device, report, source, earlier, signal);
         const look = () => inspect(device, { geometry: 'driver', now: now(), signal });
         return { before, commit, after: await readBack(commit, look) };
       } finally {
@@ -82,7 +78,13 @@ export function restore(
   });
 }
 
-async function commitSource(device: Device, before: Report, source: ValidCopy, signal: AbortSignal) {
+async function commitSource(
+  device: Device,
+  before: Report,
+  source: ValidCopy,
+  earlier: readonly CopyOutcome[] | undefined,
+  signal: AbortSignal,
+) {
   const next = sequence(nextSequenceBase(before.copies) + 1n);
   giveOutSequence(device, next);
   const replaced = electOurs(before.copies)?.slot.header.timestampSeconds ?? before.now;
@@ -98,6 +100,7 @@ async function commitSource(device: Device, before: Report, source: ValidCopy, s
     metadata,
     indexOf: (copy) => copy,
     fresh: false,
+    earlier,
     signal,
   });
 }

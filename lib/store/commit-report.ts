@@ -16,7 +16,7 @@ export interface CopyOutcome {
   readonly copy: number;
   /** Of the new copy's bytes. */
   readonly outcome: Outcome;
-  /** Its first block is zero, or may be, so that its old damaged bytes cannot come back to life. */
+  /** Its first block is zero, or may be, so that its old bytes cannot come back to life. */
   readonly disarmed: boolean;
   /**
    * Why it was not written: left out (`absent`, `unreadable`, `unsettled`; `good`: it holds the table), or the errno's name
@@ -36,6 +36,18 @@ export interface CommitReport {
 
 /** What is known once nothing of a failed commit is in flight any more. */
 export type CommitFinal = Pick<CommitReport, 'copies' | 'finds'>;
+
+/** Of work in several steps: what is known after one of them, and of those before it. */
+export function withEarlier(
+  copies: readonly CopyOutcome[],
+  earlier: readonly CopyOutcome[] = [],
+): readonly CopyOutcome[] {
+  return copies.map((row) => {
+    const before = earlier.find(({ copy }) => copy === row.copy);
+    if (before === undefined || row.outcome !== 'untouched') return row;
+    return before.outcome === 'untouched' ? { ...row, disarmed: row.disarmed || before.disarmed } : before;
+  });
+}
 
 /** @param unless what it is where nothing is known to be new. */
 export function findsOf(copies: readonly CopyOutcome[], unless: Exclude<Finds, 'new'> = 'old'): Finds {

@@ -1,14 +1,13 @@
 // Room: store. One commit, from the ledger's roles to a report or a CommitError. Pure of time and of tables: it is
 // given the new metadata and writes it, in the order and the phases of format section 6 rule 8: of a slot that is known byte
 // for byte the blocks that change, of any other all.
-import { abortable } from '../base/cancellable.js';
 import type { Device } from '../device/device.js';
-import { metadataRegionBytes } from '../format/geometry.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';
 import { slotBytes, structureBytes } from '../format/structure.js';
 import { type Piece, piecesOf, type Update, updateBetween } from '../format/update.js';
 import { overwriteOrder, type PlannedWrite, type PlanSlot } from './commit-plan.js';
-import { CommitError, type CommitReport, type CopyOutcome, findsOf } from './commit-report.js';
+import { CommitError, type CommitReport, type CopyOutcome, findsOf, withEarlier } from './commit-report.js';
+import { holesFilled } from './holes.js';
 import type { SlotLedger } from './slot-ledger.js';
 import { writeCopies } from './write-copies.js';
 
@@ -32,32 +31,26 @@ export interface CommitJob {
   readonly sameTable?: boolean | 'old' | 'other' | undefined;
   /** The first write error ends it: what is left may only be overwritten when all before it is durable. */
   readonly stopAtError?: boolean;
-  /** What a commit before this one has made of the copies that this one leaves alone, where the two are one work. */
+  /** What was done before this, where the two are one work: of the copies that this one leaves alone it is still true. */
   readonly earlier?: readonly CopyOutcome[] | undefined;
   /** How many copies must be durable in the end. Default: two, or all that there are. */
   readonly required?: number;
   readonly signal: AbortSignal;
 }
 
-const allocated = new WeakSet<Device>();
-
 /** Writes the metadata. Starts on the same turn, but for the first time on a file. */
 export async function runCommit(job: CommitJob): Promise<CommitReport> {
   const { device, ledger, metadata, signal } = job;
-  // The holes of an image file, once and only now: what was refused must not have changed it.
-  if (device.info.kind === 'file' && !allocated.has(device)) {
-    await abortable(device.allocate(metadataRegionBytes), signal);
-    allocated.add(device);
-  }
+  const filling = holesFilled(device, signal);
+  if (filling !== undefined) await filling;
   const sameTable = Boolean(job.sameTable);
   const order = job.order ?? overwriteOrder(ledger.plan);
   const pieces = piecesFor(job);
   const before = foundBefore(ledger);
   // As they are now: the roles change with what is written.
   const slots = ledger.plan.map(({ copy, role }) => ({ copy, role }));
-  const earlier = job.earlier?.filter(({ outcome }) => outcome === 'written') ?? [];
-  const complete = (outcomes: readonly CopyOutcome[]) =>
-    withLeftOut(slots, [...outcomes, ...earlier], sameTable);
+  const own = (outcomes: readonly CopyOutcome[]) => withLeftOut(slots, outcomes, sameTable);
+  const complete = (outcomes: readonly CopyOutcome[]) => withEarlier(own(outcomes), job.earlier);
   const found = (copies: readonly CopyOutcome[]) =>
     sameTable ? (job.sameTable === 'other' ? 'other' : 'old') : findsOf(copies, before);
 
@@ -80,7 +73,7 @@ export async function runCommit(job: CommitJob): Promise<CommitReport> {
     });
 
   const isOpen = (copy: number) => device.isUnsettled(ledger.offsetOf(copy), slotBytes);
-  const inFlight = ledger.record(copies, { piecesOf: pieces, content: metadata }, isOpen);
+  const inFlight = ledger.record(own(result.copies), { piecesOf: pieces, content: metadata }, isOpen);
   if (inFlight.length > 0) {
     // Should a device not have copied what may still land, it must not write the bytes of another commit.
     ledger.scratch.giveUp();
@@ -175,9 +168,11 @@ function withLeftOut(
 }
 
 function sentence(copies: readonly CopyOutcome[], finds: CommitReport['finds'], sameTable = false): string {
-  const list = (outcome: CopyOutcome['outcome']) =>
-    copies.filter((copy) => copy.outcome === outcome && copy.reason !== 'absent').map(({ copy }) => copy);
-  const parts = (['written', 'unknown', 'untouched'] as const)
+  const wordOf = ({ outcome, disarmed }: CopyOutcome) =>
+    outcome === 'untouched' && disarmed ? 'disarmed' : outcome;
+  const list = (word: string) =>
+    copies.filter((copy) => wordOf(copy) === word && copy.reason !== 'absent').map(({ copy }) => copy);
+  const parts = ['written', 'unknown', 'disarmed', 'untouched']
     .map((outcome) => ({ outcome, numbers: list(outcome) }))
     .filter(({ numbers }) => numbers.length > 0)
     .map(({ outcome, numbers }) => `${outcome}: ${numbers.join(' ')}`);

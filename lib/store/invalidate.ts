@@ -3,8 +3,9 @@
 import { type Sequence, sequence } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import type { Geometry } from '../format/geometry.js';
-import { CommitError, type CopyOutcome, type Finds } from './commit-report.js';
+import { CommitError, type CopyOutcome, type Finds, withEarlier } from './commit-report.js';
 import type { SlotCopy } from './copies.js';
+import { holesFilled } from './holes.js';
 import { writeCopies } from './write-copies.js';
 
 export interface InvalidateJob {
@@ -24,21 +25,23 @@ export interface InvalidateJob {
 }
 
 /**
- * Rejections: CommitError where an abort or a write error ends it, with the copies that are invalidated by then as `disarmed`.
+ * Rejections: those of `Device.allocate`, with nothing written; CommitError where an abort or a write error ends it, with the copies that are invalidated by then as `disarmed`.
  * @returns five rows: what is known of each copy.
  */
 export async function invalidateCopies(job: InvalidateJob): Promise<readonly CopyOutcome[]> {
   const { device, geometry, slots, copies, finds, signal } = job;
   const zeros = new Uint8Array(device.info.logicalBlockSize);
   const zeroed = new Map<number, CopyOutcome>();
-  const rows = (last: readonly CopyOutcome[]): CopyOutcome[] =>
-    slots.map(({ copy, slot }) => {
+  const rows = (last: readonly CopyOutcome[]): readonly CopyOutcome[] => {
+    const own = slots.map(({ copy, slot }) => {
       const absent = slot.state === 'absent' ? 'absent' : undefined;
-      const before = job.earlier?.find((one) => one.copy === copy && one.outcome === 'written');
-      const own = last.find((one) => one.copy === copy) ?? zeroed.get(copy);
-      const disarmed = own !== undefined && own.outcome !== 'untouched';
-      return before ?? { copy, outcome: 'untouched', disarmed, reason: own?.reason ?? absent };
+      const zeros = last.find((one) => one.copy === copy) ?? zeroed.get(copy);
+      const disarmed = zeros !== undefined && zeros.outcome !== 'untouched';
+      return { copy, outcome: 'untouched', disarmed, reason: zeros?.reason ?? absent } as const;
     });
+    return withEarlier(own, job.earlier);
+  };
+  await holesFilled(device, signal);
   for (const copy of copies) {
     const result = await writeCopies({
       device,

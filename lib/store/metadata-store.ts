@@ -25,7 +25,7 @@ import { leftAlone, notBegun } from './commit-abort.js';
 import { writableRoles } from './commit-plan.js';
 import { CommitQueue } from './commit-queue.js';
 import { CommitError, type CommitReport } from './commit-report.js';
-import { runCommit } from './commit-run.js';
+import { type CommitJob, runCommit } from './commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
 import { commitTimestamp, nextSequenceBase } from './election.js';
 import type { Report } from './examine.js';
@@ -101,7 +101,7 @@ export class MetadataStore implements AsyncDisposable {
     this.#lastTimestamp = metadata.header.timestampSeconds;
     this.#queue = new CommitQueue(this.#turns, {
       ending: [this.#closing.signal, device.closed],
-      run: (commitOptions, signal) => this.#commit(commitOptions, signal, false),
+      run: (commitOptions, signal) => this.#commit(commitOptions, signal, { fresh: false }),
       notBegun: (ending, anotherIsRunning) =>
         notBegun(this.#ledger, sequence(this.#lastSequence + 1n), ending, anotherIsRunning),
       leftAlone: (request, running) =>
@@ -199,7 +199,8 @@ export class MetadataStore implements AsyncDisposable {
           if (!allowDataInMetadata) refuseDataInMetadata(replaced, geometries[geometry]);
           const spareSectors = (options.spareSectors ?? sectorsIn(device.info.sizeBytes)) as Sector;
           checkSectors('spareSectors', spareSectors);
-          const report = await withSequenceLeft(device, found, { geometry, now, allowUnsafe, signal });
+          const left = { geometry, now, allowUnsafe, signal };
+          const { report, earlier } = await withSequenceLeft(device, found, left);
           const metadata = blankMetadata({
             mainSectors: options.mainSectors as Sector,
             spareSectors,
@@ -218,7 +219,7 @@ export class MetadataStore implements AsyncDisposable {
             options,
             unclaim,
           });
-          await store.#commit({ allowUnsafe }, signal, true);
+          await store.#commit({ allowUnsafe }, signal, { fresh: true, earlier });
           return store;
         });
       });
@@ -289,7 +290,11 @@ export class MetadataStore implements AsyncDisposable {
     await this.close();
   }
 
-  async #commit(options: CommitOptions, signal: AbortSignal, fresh: boolean): Promise<CommitReport> {
+  async #commit(
+    options: CommitOptions,
+    signal: AbortSignal,
+    job: Pick<CommitJob, 'fresh' | 'earlier'>,
+  ): Promise<CommitReport> {
     if (this.#unclaim === undefined) throw new DmremapError('ERR_STORE_READ_ONLY');
     this.#underWay = undefined;
     const entries = this.table.snapshot();
@@ -321,7 +326,7 @@ export class MetadataStore implements AsyncDisposable {
     giveOutSequence(device, next);
     try {
       const indexOf = (copy: number) => (this.#copyIndex === 'own' ? copy : 0);
-      const report = await runCommit({ device, ledger: this.#ledger, metadata, indexOf, fresh, signal });
+      const report = await runCommit({ device, ledger: this.#ledger, metadata, indexOf, ...job, signal });
       this.#metadata = metadata;
       this.#lastCommit = report;
       if (clearedGhosts === this.table.clearedGhosts && report.degraded.length === 0) this.table.committed();

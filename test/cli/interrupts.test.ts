@@ -2,8 +2,10 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { u64Max } from '../../lib/base/units.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import { drawnNow } from '../support/disk.js';
+import { drawnNow, drawSlot, patchSlot } from '../support/disk.js';
+import { cutSlot } from '../support/ghosts.js';
 import { goldenBytes } from '../support/golden.js';
 import { dataOf, spareWithData } from '../support/inside.js';
 import { scratchFolder } from '../support/scratch.js';
@@ -35,8 +37,17 @@ beforeEach(async () => {
   copyFileSync(spare, at('added.img'));
   writeFileSync(at('damaged.img'), damaged);
   writeFileSync(at('remaps.csv'), 'original,spare\n5,6000\n9,6016\n');
+  const ghosts = [1, 2, 3].map((at) => ({ original: BigInt(at), spare: BigInt(6000 + 8 * at) }));
+  writeFileSync(at('ghosts.img'), imageWith(Array.from({ length: 5 }, () => cutSlot(1, ghosts))));
+  const tables = [1, 1, 2, 2, 3].map((at) => drawSlot({ sequence: 5n, remaps: [[BigInt(at), 6000n]] }));
+  writeFileSync(at('contested.img'), imageWith(tables));
+  //  Nobody accepts its health.
+  const last = patchSlot(drawSlot({ sequence: u64Max }), 256, [101]);
+  const blank = new Uint8Array(slotBytes);
+  writeFileSync(at('exhausted.img'), imageWith([last, blank, last, blank, blank]));
   writeFileSync(at('inside.img'), spareWithData('7 7 7 x 7', inside));
 });
+const imageWith = (slots: readonly Uint8Array[]) => Buffer.concat([...slots, Buffer.alloc(2 ** 22)]);
 const at = (name: string) => join(folder, name);
 
 /** With what the spare holds before: see `beforeEach`. */
@@ -45,9 +56,13 @@ const commands: readonly (readonly [name: string, argv: readonly string[], image
   ['repair', ['repair', '--apply'], 'damaged.img'],
   ['repair by a commit', ['repair', '--apply', '--use=copy=2'], 'damaged.img'],
   ['handover', ['handover'], 'damaged.img'],
+  ['handover of a named table', ['handover', '--use=copy=1'], 'contested.img'],
   ['remap add', ['remap', 'add', 'SPARE', '5:6000'], 'damaged.img'],
   ['remap remove', ['remap', 'remove', 'SPARE', '1000'], 'damaged.img'],
+  ['remap forget', ['remap', 'forget'], 'ghosts.img'],
   ['remap import', ['remap', 'import', 'SPARE', 'FOLDER/remaps.csv'], 'damaged.img'],
+  ['create at the highest sequence', ['create', '--force', '--main=16384', '--yes=SPARE'], 'exhausted.img'],
+  ['restore at the highest sequence', ['restore', '--force', '--backup=FOLDER/backup'], 'exhausted.img'],
   ['restore', ['restore', '--backup=FOLDER/backup'], 'added.img'],
   ['undo', ['undo', 'FOLDER/saved'], 'added.img'],
   ['relocate', ['relocate', '--apply'], 'inside.img'],

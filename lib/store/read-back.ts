@@ -1,8 +1,8 @@
-// Room: recovery. After a repair or a handover everything is read again (format section 6 rule 9). An abort of that
+// Room: store. After a repair, a handover and each step of one everything is read again (format section 6 rule 9). An abort of that
 // reading must not look as if nothing had been written.
 import { OperationError } from '../base/errors.js';
-import { CommitError, type CommitReport } from '../store/commit-report.js';
-import type { Report } from '../store/examine.js';
+import { CommitError, type CommitReport } from './commit-report.js';
+import type { Report } from './examine.js';
 
 /** What `read` finds. @throws CommitError that says what was written, where the reading is aborted. */
 export async function readBack(commit: CommitReport, read: () => Promise<Report>): Promise<Report> {
@@ -11,7 +11,7 @@ export async function readBack(commit: CommitReport, read: () => Promise<Report>
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     const { sequence, copies, finds } = commit;
-    throw new CommitError(error.code, `${error.message}; everything was written, but not read back`, {
+    throw new CommitError(error.code, `${error.message}; what was written until then is not read back`, {
       cause: error.cause,
       errno: error.errno,
       sequence,
