@@ -263,6 +263,22 @@ describe('the identity of a device', () => {
   });
 });
 
+describe.skipIf(noRoot !== undefined).each(enginesToTry())(noRoot ?? 'with %s', (engine) => {
+  it('a block device that becomes read-only while it is open says so, and not that it is bad', async () => {
+    const loop = loopDevice(zeroFile(join(folder, `setro-${engine}`), 655_360));
+    try {
+      await using device = await openDevice(loop.path, { mode: 'write', engine });
+      execFileSync('blockdev', ['--setro', loop.path]);
+      const writing = device.write(0n, new Uint8Array(4096));
+      await expect(writing).rejects.toMatchObject({ code: 'ERR_DEVICE_READ_ONLY', errno: 'EPERM' });
+      expect(await device.read(0n, 4096)).toEqual(new Uint8Array(4096));
+    } finally {
+      execFileSync('blockdev', ['--setrw', loop.path]); //  It would stay so, for whoever gets it next.
+      loop.detach();
+    }
+  });
+});
+
 describe('many devices', () => {
   // Opens files until one is refused, or all are open; writes to each that is open. Says how many, and of the refusal.
   const source = `
