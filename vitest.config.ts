@@ -18,7 +18,7 @@ const engines = [
   'test/device/{contract,engines,probe,walls}.test.ts',
   'test/cli/{doctor*,interrupts}.test.ts',
   'test/target/life-*.test.ts',
-  'test/{corpus,stories}/**/*.test.ts',
+  'test/{corpus,docs,stories}/**/*.test.ts',
   'test/bench/{cancel,commit,ground,start,writes}.test.ts',
 ];
 const all = ['test/**/*.test.ts'];

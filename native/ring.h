@@ -3,7 +3,7 @@
 //
 // It prepares, submits and reaps; it knows no operations. COOP_TASKRUN with uv_poll on the ring's descriptor;
 // never DEFER_TASKRUN (its descriptor never wakes a poller) and never SQPOLL (two to three times the CPU).
-// Restricted to the opcodes that we use (io contract 11).
+// Restricted to the opcodes that we use (io-contract.md rule 11).
 #ifndef DMREMAP_NATIVE_RING_H_
 #define DMREMAP_NATIVE_RING_H_
 

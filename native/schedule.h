@@ -1,6 +1,6 @@
 // Whose turn it is in a device's queue. Pure. Operations on one range keep the order of their calls: one that
 // overlaps an earlier one waits for it, unless both only read. A write over a range where an aborted write
-// may still land is refused (io contract 6).
+// may still land is refused (io-contract.md rule 6).
 #ifndef DMREMAP_NATIVE_SCHEDULE_H_
 #define DMREMAP_NATIVE_SCHEDULE_H_
 

@@ -88,7 +88,7 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes;
 
 /**
- * What is known about an operation that did not succeed (io contract 4):
+ * What is known about an operation that did not succeed (io-contract.md rule 4):
  * `untouched`, proven: withdrawn before it was issued; `written`, its own completion says so;
  * `unknown`: it may land now, later, in part, or not at all.
  */

@@ -1,5 +1,5 @@
 // Units as types. A sector is not a byte and a second is not a nanosecond, and the compiler knows it.
-// 64-bit quantities are bigint everywhere: sectors and nanoseconds pass 2^53 (format section 6 rule 5).
+// 64-bit quantities are bigint everywhere: sectors and nanoseconds pass 2^53 (format.md rule 5).
 
 declare const unit: unique symbol;
 interface Unit<Name extends string> {

@@ -1,4 +1,4 @@
-// Room: cli, pure part. What `check` recommends where remaps have their data in the metadata region (format section 6 rule 14): it
+// Room: cli, pure part. What `check` recommends where remaps have their data in the metadata region (format.md rule 14): it
 // is moved out first, where that can be, since every write of a copy could destroy it, and is refused.
 import { geometries, touchesMetadata } from '../format/geometry.js';
 import { planRelocation, type RelocateOptions } from '../recovery/relocate-plan.js';
@@ -76,7 +76,7 @@ function wayWith(report: Report, table: ValidSlot): { moves: string | null; isLo
   return { moves: `${doubtful}${allow}${singleOption(report)}`, isLost };
 }
 
-/** Rule 14: then a commit of it would destroy data, and is refused. */
+/** format.md rule 14: then a commit of it would destroy data, and is refused. */
 export function hasDataInside({ slot: { entries } }: ValidSlot): boolean {
   const effective = effectiveEntries(entries);
   return entries.some(

@@ -61,7 +61,7 @@ function outClauses({ copies, elections: { driver } }: Report): string[] {
   );
   const accepted = copies.filter(({ driverRejects }) => driverRejects === null);
   if (driver === null && accepted.length > 0) {
-    //  It starts from 0 and 0 and compares strictly (format section 4).
+    //  It starts from 0 and 0 and compares strictly (format.md section 4).
     clauses.push(
       `${copiesText(numbersOf(accepted))} ${pick(accepted.length, 'has', 'have')} sequence 0 and timestamp 0, which never wins with the driver`,
     );

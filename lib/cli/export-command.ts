@@ -136,7 +136,7 @@ function wordOption(
   throw new UsageError(`'${text}' cannot be written for --${option}: ${why}`, name);
 }
 
-/** What the kernel module will make of it (format section 5), where somebody is about to give it to the module. */
+/** What the kernel module will make of it (format.md section 5), where somebody is about to give it to the module. */
 function notesOn(table: ShownTable, path: string, format: Format, args: Args): string[] {
   if (format !== 'dmsetup' && format !== 'messages') return [];
   const { header } = table.shown.slot;

@@ -50,7 +50,7 @@ export function csvText(entries: readonly RemapEntry[]): string {
   return [csvColumns, ...rows].map((row) => `${row.join(',')}\r\n`).join('');
 }
 
-/** What a shell runs to add the remaps to a mapped device, one a line (format section 5). */
+/** What a shell runs to add the remaps to a mapped device, one a line (format.md section 5). */
 export function messageLines(entries: readonly RemapEntry[], name: string): string[] {
   const device = shellQuote(name);
   return entries.map(

@@ -45,7 +45,7 @@ export function allowedOther(args: Args, path: string, command: string): boolean
   throw new UsageError(`--yes names '${name}', and the spare is '${basename(path)}'`, command);
 }
 
-/** Whether valid copies name different main devices: a copy that is named is not enough then (format section 6 rule 2). */
+/** Whether valid copies name different main devices: a copy that is named is not enough then (format.md rule 2). */
 export const holdsOtherMain = ({ ambiguities }: Pick<Findings, 'ambiguities'>): boolean =>
   ambiguities.some(({ kind }) => kind === 'other-main');
 

@@ -1,4 +1,4 @@
-// Room: cli. After a commit: read again what was written, elect both ways, and say so (format section 6 rule 9).
+// Room: cli. After a commit: read again what was written, elect both ways, and say so (format.md rule 9).
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
 import type { Context } from './context.js';

@@ -1,5 +1,5 @@
 // What everything above knows of a device: ranges of bytes, and what happened to them. It does not know what a copy is.
-// The promises below hold for every device; test/device/contract.ts is the list of them (io contract 1 to 8).
+// The promises below hold for every device; test/device/contract.ts is the list of them (io-contract.md rules 1 to 8).
 import { brand } from '../base/brand.js';
 import type { Cancellable, CancelOptions } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';

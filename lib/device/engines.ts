@@ -1,4 +1,4 @@
-// Which engine moves the bytes of a device, and what it can promise (io contract 10). The native part has an io_uring for each
+// Which engine moves the bytes of a device, and what it can promise (io-contract.md rule 10). The native part has an io_uring for each
 // device, and one of each other kind for all devices of an environment.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { errnoName } from './request.js';

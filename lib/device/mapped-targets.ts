@@ -1,4 +1,4 @@
-// Targets of the kernel module over a block device. The module opens its devices by itself, so sysfs shows no holder (format
+// Targets of the kernel module over a block device. The module opens its devices by itself, so sysfs shows no holder (format.md
 // section 5), and only the tables of the mapped devices tell. They are asked of dmsetup(8): what it prints was written by
 // whoever made the mapped device, so it is taken as hostile.
 import { accessSync, constants } from 'node:fs';

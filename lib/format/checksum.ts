@@ -1,4 +1,4 @@
-// Room: format. The checksum of format section 3: the kernel's crc32_le(0, ...), polynomial 0xEDB88320, seed 0,
+// Room: format. The checksum of format.md section 3: the kernel's crc32_le(0, ...), polynomial 0xEDB88320, seed 0,
 // no final inversion. Seed 0 cannot see leading zero bytes and all-zero data has checksum 0: the magic is checked
 // first. It finds every 1- and 2-bit error, not every 3-bit error.
 //

@@ -1,5 +1,5 @@
 // Room: format. Bytes to values. Decoding never throws on bytes from disk, never guesses, and never allocates
-// following a number on disk: every slot yields a decoded copy or a named damage (format section 6 rule 1).
+// following a number on disk: every slot yields a decoded copy or a named damage (format.md rule 1).
 import { joinBytes } from '../base/bytes.js';
 import { argumentError } from '../base/errors.js';
 import { structureChecksum } from './checksum.js';
@@ -22,7 +22,7 @@ import {
   trailerOffset,
 } from './structure.js';
 
-/** An entry at or beyond activeRemaps that is not all zero: left behind when a table shrank (section 5). */
+/** An entry at or beyond activeRemaps that is not all zero: left behind when a table shrank (format.md section 5). */
 export interface Ghost {
   /** Place in the table, activeRemaps to 2047. */
   readonly index: number;

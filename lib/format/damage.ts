@@ -11,7 +11,7 @@ export type SlotRead =
   | { readonly kind: 'absent' };
 
 /**
- * What is wrong with a copy. The order of the rows is the order in which they are looked for (format section 6
+ * What is wrong with a copy. The order of the rows is the order in which they are looked for (format.md
  * rule 1): the first that applies is the damage.
  */
 export type Damage =

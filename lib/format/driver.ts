@@ -1,4 +1,4 @@
-// Room: format. What the kernel module itself accepts (format section 4), from the raw bytes and by nothing else.
+// Room: format. What the kernel module itself accepts (format.md section 4), from the raw bytes and by nothing else.
 // Not the same as our damage: the module knows no foreign layout, and its clock plays a part.
 import type { UnixSeconds } from '../base/units.js';
 import { structureChecksum } from './checksum.js';

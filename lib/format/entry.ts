@@ -18,7 +18,7 @@ export const entryAt = (view: DataView, base: number): RemapEntry => ({
   padding: view.getUint32(base + at.padding, true),
 });
 
-/** Whether a running target of the module leaves the entry unused: it does until it is created again (section 5). */
+/** Whether a running target of the module leaves the entry unused: it does until it is created again (format.md section 5). */
 export const isPending = ({ flags }: Pick<RemapEntry, 'flags'>): boolean =>
   (flags & entryFlags.pending) !== 0;
 

@@ -1,4 +1,4 @@
-// Room: format. Layouts that are not ours but known (format section 6 rule 4). They are named and never converted
+// Room: format. Layouts that are not ours but known (format.md rule 4). They are named and never converted
 // unasked. Recognised from raw bytes before any checksum: none of them has one that means anything to us.
 import { viewOf } from './layout.js';
 import { metadataMagic, structureBytes386 } from './structure.js';

@@ -1,4 +1,4 @@
-// Room: format. Where the copies lie on a spare (format section 1). The module uses the driver geometry and no
+// Room: format. Where the copies lie on a spare (format.md section 1). The module uses the driver geometry and no
 // other; the documented one is what upstream's papers and shell tools name. Sector 0 is copy 0 in both; sector
 // 1024 is copy 4 in one and copy 1 in the other.
 import { type ByteOffset, byteOffset, type Sector } from '../base/units.js';
@@ -12,7 +12,7 @@ export interface Geometry {
   readonly slots: readonly ByteOffset[];
 }
 
-/** Both geometries of format section 1. */
+/** Both geometries of format.md section 1. */
 export const geometries: Readonly<Record<GeometryName, Geometry>> = {
   driver: { name: 'driver', slots: [0, 131_072, 262_144, 393_216, 524_288].map(byteOffset) },
   documented: { name: 'documented', slots: [0, 524_288, 1_048_576, 2_097_152, 4_194_304].map(byteOffset) },

@@ -1,5 +1,5 @@
 // Room: format. Values to bytes. A Metadata is a table with the slot that it came from: what we do not know, pad
-// bytes, expansion, ghosts and the tail of the slot, goes back to disk as it was (format section 6 rule 7).
+// bytes, expansion, ghosts and the tail of the slot, goes back to disk as it was (format.md rule 7).
 // A Metadata is never changed; every update derives a new one.
 import { joinBytes } from '../base/bytes.js';
 import { argumentError, DmremapError } from '../base/errors.js';
@@ -54,7 +54,7 @@ export interface BlankOptions {
 }
 
 /**
- * An empty table with what the module writes into a new one (the last column of format section 2), and zero in
+ * An empty table with what the module writes into a new one (the last column of format.md section 2), and zero in
  * everything else, the tail of the slot included.
  */
 export function blankMetadata(options: BlankOptions): Metadata {
@@ -157,7 +157,7 @@ export const remapEntry = (options: EntryOptions): RemapEntry => ({
  * The bytes of one slot: the base with the header, the entries and a checksum of its own.
  * @param copyIndex what the copy says its number is, 0 to 2^32 - 1. The module writes one number into all five.
  * @param tailOf the slot that is about to be overwritten, 131,072 bytes: its bytes behind the structure stay as
- *   they are there, and not as they are in the base. A live entry can have its data in them (rule 14).
+ *   they are there, and not as they are in the base. A live entry can have its data in them (format.md rule 14).
  * @throws RangeError ERR_OUT_OF_RANGE where a value does not fit its field.
  */
 export function encodeCopy(

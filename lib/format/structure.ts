@@ -1,4 +1,4 @@
-// Room: format. The structure of format section 2, field by field, naturally aligned: what the x86_64 module
+// Room: format. The structure of format.md section 2, field by field, naturally aligned: what the x86_64 module
 // writes. There is no ABI marker; structureSize is the only mark that tells this layout from a 32-bit one.
 import { layout, type RecordOf, viewOf } from './layout.js';
 
@@ -32,7 +32,7 @@ export const checksumOffset = 24;
 /** Byte offset of the copy index, which follows the checksum. */
 export const copyIndexOffset = 28;
 
-/** Everything before the entries, bytes 0 to 311 (section 2). */
+/** Everything before the entries, bytes 0 to 311 (format.md section 2). */
 export const headerLayout = layout(entriesOffset, [
   ['magic', 'u32'],
   ['version', 'u32'],
@@ -71,7 +71,7 @@ export const headerLayout = layout(entriesOffset, [
 /** The header of a copy, as it is on disk. */
 export type Header = RecordOf<typeof headerLayout>;
 
-/** One remap entry, 40 bytes (section 2). */
+/** One remap entry, 40 bytes (format.md section 2). */
 export const entryLayout = layout(entryBytes, [
   ['originalSector', 'u64 sector'], //  On the main device.
   ['spareSector', 'u64 sector'], //  Absolute, on the spare.
@@ -85,7 +85,7 @@ export const entryLayout = layout(entryBytes, [
 /** A remap entry, as it is on disk: original sector -> spare sector. */
 export type RemapEntry = RecordOf<typeof entryLayout>;
 
-/** Bits of an entry's `flags`. On load the module makes every entry ACTIVE (section 5). */
+/** Bits of an entry's `flags`. On load the module makes every entry ACTIVE (format.md section 5). */
 export const entryFlags = { pending: 1, active: 2 } as const;
 
 /** The expansion area behind the entries. Nothing writes it; it is inside the checksum, so it is kept. */

@@ -1,5 +1,5 @@
 // Room: format. Strings from disk are bytes of a stranger: they end at the first NUL and are shown so that no
-// terminal can be made to obey them (format section 6 rule 5).
+// terminal can be made to obey them (format.md rule 5).
 
 /**
  * The text of a fixed field: up to the first NUL, with control bytes, bytes from 0x7f up and the backslash itself

@@ -1,4 +1,4 @@
-// Room: recovery, pure part. The entries behind the count of a table that was emptied or cut (format section 5): which of
+// Room: recovery, pure part. The entries behind the count of a table that was emptied or cut (format.md section 5): which of
 // them can be taken back into it, and why the others cannot. The checksum covers them, so they are as they were written;
 // what nothing proves is that they are of one table, and that nobody has used their places since.
 //

@@ -1,4 +1,4 @@
-// Room: recovery, pure part. Which copy is handed over, and in which order the others are overwritten (format section 6 rules 6,
+// Room: recovery, pure part. Which copy is handed over, and in which order the others are overwritten (format.md rules 6,
 // 8 and 11).
 //
 // A handover writes sequence 1, which outranks nothing: no copy of another table may be left when the last copy of the table

@@ -1,6 +1,6 @@
-// Room: recovery. Makes a spare ready for the kernel module (format section 6 rule 11). It will write sequence 2 next,
+// Room: recovery. Makes a spare ready for the kernel module (format.md rule 11). It will write sequence 2 next,
 // and after a power cut our higher sequence would win over its newer table: so the table is rewritten with sequence 1 on
-// every copy. It is also the way on where the sequence has come to its end (rule 6): for a table that is named.
+// every copy. It is also the way on where the sequence has come to its end (format.md rule 6): for a table that is named.
 //
 // The order decides (handover-stages.ts). Whatever is not the table goes first, is read back, and the first write error ends it:
 // a stale copy of sequence 6 that is still there would win over sequence 1. From then on each crash state holds one table.

@@ -1,5 +1,5 @@
 // Room: recovery, pure part. A backup to keep: the five structures and nothing else. What lies behind a structure in its slot
-// may be memory of a kernel, so it stays behind, but for slots in which a remapped sector has its data (rule 14).
+// may be memory of a kernel, so it stays behind, but for slots in which a remapped sector has its data (format.md rule 14).
 
 import { sha256Of } from '../base/crypto.js';
 import type { UnixSeconds } from '../base/units.js';

@@ -1,4 +1,4 @@
-// Room: recovery, pure part. What somebody means who names a table: the copy that holds it (format section 6 rule 10).
+// Room: recovery, pure part. What somebody means who names a table: the copy that holds it (format.md rule 10).
 import { DmremapError } from '../base/errors.js';
 import { type Sequence, u64Max, unixSeconds } from '../base/units.js';
 import { validCopies } from '../store/copies.js';

@@ -1,5 +1,5 @@
 // Room: recovery, pure part. Which remapped sectors have their data inside the metadata region, what is there now, and how
-// it comes out again (format section 6 rule 14). The module hands out spare sectors from 0 upwards, so this is everyday.
+// it comes out again (format.md rule 14). The module hands out spare sectors from 0 upwards, so this is everyday.
 //
 //   in the structure of a valid copy     metadata   its checksum holds over these bytes: the data was overwritten
 //                    or of one that is damaged in its count or health alone
@@ -25,7 +25,7 @@ import { SlotLedger } from '../store/slot-ledger.js';
 import { effectiveEntries } from '../store/table.js';
 import { copiesText, listOf } from '../store/words.js';
 
-/** Sectors of a place on the spare: as long as the longest request that reaches it whole (rule 12). */
+/** Sectors of a place on the spare: as long as the longest request that reaches it whole (format.md rule 12). */
 export const placeSectors = 8;
 const sectorBytes = 512;
 const sectorsPerSlot = slotBytes / sectorBytes;
@@ -53,7 +53,7 @@ export interface InsideEntry {
   readonly copy: number;
   readonly part: 'structure' | 'slack';
   readonly holds: 'data' | 'doubtful' | 'metadata';
-  /** A running target of the module does not use it: main may have the newer data (format section 5). */
+  /** A running target of the module does not use it: main may have the newer data (format.md section 5). */
   readonly pending: boolean;
   /** A clause about the sector. */
   readonly why: string;
@@ -192,7 +192,7 @@ const isSame = (a: Uint8Array, b: Uint8Array | null): boolean => b !== null && B
 
 /**
  * Entries that go together: shifted alike, and of one aligned group of eight originals. A longer request reaches them all
- * (rules 12 and 13), and a target with logical blocks of 4,096 bytes maps whole groups.
+ * (format.md rules 12 and 13), and a target with logical blocks of 4,096 bytes maps whole groups.
  */
 function chunksOf(wanted: readonly InsideEntry[]): InsideEntry[][] {
   const chunks = new Map<string, InsideEntry[]>();
@@ -241,7 +241,7 @@ function orderOf({ copies, now }: Findings, source: ValidSlot, inside: readonly 
   return { order: [...early, ...late, ...end], exposed };
 }
 
-/** Whether a copy is written over what an entry has in its slot: its sector, or the rest of a longer request (rule 12). */
+/** Whether a copy is written over what an entry has in its slot: its sector, or the rest of a longer request (format.md rule 12). */
 function reaches({ holds, copy, entry }: InsideEntry, slot: number, copies: Findings['copies']): boolean {
   if (holds === 'metadata') return false;
   const first = Number(entry.spareSector) - slot * sectorsPerSlot;

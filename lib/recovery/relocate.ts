@@ -1,4 +1,4 @@
-// Room: recovery. Moves data out of the metadata region (format section 6 rule 14): each sector is written durably to a free
+// Room: recovery. Moves data out of the metadata region (format.md rule 14): each sector is written durably to a free
 // place, read back and compared; then one commit names the new places. What goes where, and in which order the slots are
 // overwritten, is decided in relocate-plan.ts.
 import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
@@ -158,7 +158,7 @@ async function carryOut(
 
   const { header } = content;
   const { mainDeviceSectors: mainSectors, spareDeviceSectors: spareSectors, timestampSeconds } = header;
-  //  Rule 6: never a time that the driver would reject, and never one that goes back without need.
+  //  format.md rule 6: never a time that the driver would reject, and never one that goes back without need.
   const isAhead = timestampSeconds > before.now && timestampSeconds <= before.now + futureToleranceSeconds;
   const metadata = withEntries(content, entries, {
     sequenceNumber: next,

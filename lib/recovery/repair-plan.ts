@@ -1,4 +1,4 @@
-// Room: recovery, pure part. What a repair would do to a spare, and why, from a report alone (format section 6 rules 9,
+// Room: recovery, pure part. What a repair would do to a spare, and why, from a report alone (format.md rules 9,
 // 10 and 14). Repair is not commit: it brings every copy to the elected table and keeps its sequence. Where that table
 // does not outrank all others, or the module does not take it, only a commit of a named copy helps.
 import { argumentError, type ErrorCode } from '../base/errors.js';
@@ -176,7 +176,7 @@ function unfitGhost(judged: readonly JudgedGhost[], { ghosts }: RepairOptions) {
   return undefined;
 }
 
-/** Rule 10: when a rewrite would not do. */
+/** format.md rule 10: when a rewrite would not do. */
 function whyNotRewrite(report: Findings, source: ReportCopy & ValidSlot): string[] {
   const { ours, driver } = report.elections;
   const reasons: string[] = [];

@@ -37,7 +37,7 @@ export interface RepairReport {
 }
 
 /**
- * Brings the copies of a spare back to one table (format section 6 rules 9, 10 and 14): plans, and with `apply` writes,
+ * Brings the copies of a spare back to one table (format.md rules 9, 10 and 14): plans, and with `apply` writes,
  * reads again and elects again.
  *
  * Rejections: those of `openDevice`; CommitError as of a commit, where an abort or a write error ends it; ERR_NO_METADATA,
@@ -77,7 +77,7 @@ export function repair(target: string | Device, options: RepairRunOptions = {}):
   });
 }
 
-/** Rule 10: where a rewrite would not do. The store claims the device itself. */
+/** format.md rule 10: where a rewrite would not do. The store claims the device itself. */
 async function commitTable(
   device: Device,
   plan: RepairPlan,

@@ -1,4 +1,4 @@
-// Room: recovery. A commit of a table that comes from elsewhere: from a backup, or from another image (format section 6 rule
+// Room: recovery. A commit of a table that comes from elsewhere: from a backup, or from another image (format.md rule
 // 10). What the spare holds is overwritten as by any commit, the copy that is elected there last.
 import { type Cancellable, cancellableAsync } from '../base/cancellable.js';
 import { DmremapError } from '../base/errors.js';

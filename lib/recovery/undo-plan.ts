@@ -6,7 +6,7 @@
 //   of the slots  one at a time; first those that no election needs now, and of these first those that will be elected;
 //                 then those of the table in force, of which one is the last but for data, so that a reader finds the one
 //                 table or the other
-//   of data       (rule 14) what the table that is put back has in the region is there before the last copy of the table in
+//   of data       (format.md rule 14) what the table that is put back has in the region is there before the last copy of the table in
 //                 force goes, and what that one has there stays until then, as far as there are slots to do it with
 import { byteOffset, type UnixSeconds } from '../base/units.js';
 import type { WriteStep } from '../device/device.js';
@@ -18,7 +18,7 @@ import { sameTableOfMain } from '../store/mains.js';
 import { effectiveEntries } from '../store/table.js';
 
 const sectorBytes = 512;
-/** As far as a longer request reaches (rule 12). */
+/** As far as a longer request reaches (format.md rule 12). */
 const placeSectors = 8n;
 
 export interface UndoOptions {

@@ -1,5 +1,5 @@
 // Room: store, pure part. What the kernel module would do to this spare now, always judged at the driver's places:
-// it looks nowhere else. Where it accepts nothing it OVERWRITES all five slots with an empty table (section 4), on the disk
+// it looks nowhere else. Where it accepts nothing it OVERWRITES all five slots with an empty table (format.md section 4), on the disk
 // up to half a minute after the target was created.
 import type { UnixSeconds } from '../base/units.js';
 import { driverVerdict } from '../format/driver.js';

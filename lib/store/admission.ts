@@ -33,7 +33,7 @@ function ambiguitySentence(ambiguity: Ambiguity): string {
 }
 
 /**
- * What a create must not do (format section 6 rule 9).
+ * What a create must not do (format.md rule 9).
  * @throws DmremapError ERR_DEVICE_TOO_SMALL, ERR_IO after a failed read, ERR_METADATA_EXISTS and
  *   ERR_DATA_PRESENT without `force`.
  */
@@ -57,7 +57,7 @@ export function refuseExisting(path: string, report: Report, force: boolean): vo
 }
 
 /**
- * Never write after a read that failed (rule 9): what the copy holds could be newer than all others.
+ * Never write after a read that failed (format.md rule 9): what the copy holds could be newer than all others.
  * @throws DmremapError ERR_IO.
  */
 export function refuseUnreadable(path: string, { copies }: Report): void {
@@ -77,7 +77,7 @@ const alsoHolds = ({ strangers: { marks } }: Report): string =>
   marks.length === 0 ? '' : `, and it holds ${listOf(strangerClauses(marks))}`;
 
 /**
- * For a spare that holds nothing of ours: what is there is somebody else's, or may be (rule 9).
+ * For a spare that holds nothing of ours: what is there is somebody else's, or may be (format.md rule 9).
  * @throws DmremapError ERR_DATA_PRESENT; ERR_IO where a place that would show it cannot be read.
  */
 export function refuseData(path: string, { strangers }: Pick<Report, 'strangers'>): void {
@@ -98,7 +98,7 @@ export function refuseKnown(path: string, strangers: readonly string[]): void {
 }
 
 /**
- * Rule 14: upstream allocates spare sectors inside the metadata region, so live data can be there, and a write would
+ * format.md rule 14: upstream allocates spare sectors inside the metadata region, so live data can be there, and a write would
  * destroy it.
  * @throws DmremapError ERR_DATA_IN_METADATA, naming the remaps.
  */

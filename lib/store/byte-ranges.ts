@@ -1,4 +1,4 @@
-// Room: store, pure part. Where the bytes of two slots differ, and in which fields of the structure that is (format section 2).
+// Room: store, pure part. Where the bytes of two slots differ, and in which fields of the structure that is (format.md section 2).
 import {
   entriesOffset,
   entryBytes,
@@ -52,7 +52,7 @@ const formatNames: Readonly<Record<string, string>> = {
   remapTimestampNs: 'remap_timestamp',
 };
 
-/** The name of a field as format section 2 has it. */
+/** The name of a field as format.md section 2 has it. */
 export const formatName = (field: string): string =>
   formatNames[field] ?? field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 

@@ -1,4 +1,4 @@
-// Room: store, pure part. Which copy next, and how many at once (format section 6 rule 8). No I/O, so that a test can
+// Room: store, pure part. Which copy next, and how many at once (format.md rule 8). No I/O, so that a test can
 // walk every state.
 //
 // The order of overwriting, by role:

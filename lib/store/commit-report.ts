@@ -1,4 +1,4 @@
-// Room: store, pure part. What a commit says about the disk, copy by copy, whether it succeeded or not (io contract 9).
+// Room: store, pure part. What a commit says about the disk, copy by copy, whether it succeeded or not (io-contract.md rule 9).
 import { brand } from '../base/brand.js';
 import type { AbortRequest } from '../base/cancellable.js';
 import { type ErrorCode, errorCodes, OperationError, type Outcome } from '../base/errors.js';

@@ -1,5 +1,5 @@
 // Room: store. One commit, from the ledger's roles to a report or a CommitError. Pure of time and of tables: it is
-// given the new metadata and writes it, in the order and the phases of format section 6 rule 8: of a slot that is known byte
+// given the new metadata and writes it, in the order and the phases of format.md rule 8: of a slot that is known byte
 // for byte the blocks that change, of any other all.
 import type { Device } from '../device/device.js';
 import { encodeCopy, type Metadata } from '../format/metadata.js';

@@ -26,7 +26,7 @@ import { damageText, hex32 } from './words.js';
 
 /** A field that differs: decimal, 0x and hexadecimal digits, or a text with \xNN; of more than 64 bytes their SHA-256. */
 export interface FieldDifference {
-  /** As format section 2 names it. */
+  /** As format.md section 2 names it. */
   readonly field: string;
   readonly a: string;
   readonly b: string;

@@ -41,7 +41,7 @@ export function copyLints(input: CopyLintInput): CopyLint[] {
   ];
 }
 
-/** Section 6 rule 2. All valid copies are listed: nothing tells which of them are strangers. */
+/** format.md rule 2. All valid copies are listed: nothing tells which of them are strangers. */
 function otherMain({ copies }: CopyLintInput): CopyLint[] {
   const mains = mainsInConflict(copies);
   if (mains.length === 0) return [];
@@ -88,7 +88,7 @@ function sizeMismatch({ shown, deviceSectors }: CopyLintInput): CopyLint[] {
 }
 
 /**
- * A copy that says another number than its slot's, where copies of its sequence disagree (section 6 rule 3). In a fork each
+ * A copy that says another number than its slot's, where copies of its sequence disagree (format.md rule 3). In a fork each
  * side was written by somebody else, so each is judged by itself.
  */
 function misdirectedCopies({ copies }: CopyLintInput): CopyLint[] {

@@ -17,7 +17,7 @@ export interface DriverWinner {
 }
 
 /**
- * The module's election at the clock `now` (section 4): the highest sequence, then the highest timestamp, then the
+ * The module's election at the clock `now` (format.md section 4): the highest sequence, then the highest timestamp, then the
  * lowest copy. It starts from 0 and 0 and compares strictly, so a copy with both 0 never wins.
  * @param copies lowest number first.
  */
@@ -35,7 +35,7 @@ export function electDriver(copies: readonly SlotCopy[], now: UnixSeconds): Driv
 }
 
 /**
- * Our election (section 6 rule 2): the same order among valid copies, but a copy from the future is not dropped and
+ * Our election (format.md rule 2): the same order among valid copies, but a copy from the future is not dropped and
  * one with sequence and timestamp 0 can win.
  * @param copies lowest number first.
  */
@@ -71,7 +71,7 @@ export interface Fork {
 }
 
 /**
- * Sequences of which two valid copies differ in more than copy index and checksum (section 6 rule 2). A timestamp
+ * Sequences of which two valid copies differ in more than copy index and checksum (format.md rule 2). A timestamp
  * that differs makes a fork too: an election has a winner then, and still somebody's table is lost.
  */
 export function forks(copies: readonly SlotCopy[]): Fork[] {
@@ -97,7 +97,7 @@ export function bySequence(copies: readonly SlotCopy[]): Map<Sequence, ValidSlot
 
 /**
  * The valid copies that have a lower sequence than another valid copy and yet a newer timestamp: the module has
- * restarted its counter, and an older table outranks the newer one (section 6 rule 2). Copies from the future take
+ * restarted its counter, and an older table outranks the newer one (format.md rule 2). Copies from the future take
  * no part on either side.
  */
 export function regressions(copies: readonly SlotCopy[], now: UnixSeconds): number[] {
@@ -115,7 +115,7 @@ export function regressions(copies: readonly SlotCopy[], now: UnixSeconds): numb
 const endOfTime = unixSeconds(u64Max);
 
 /**
- * The sequence that the next commit has to rise above (section 6 rule 6): the highest of any copy whose magic, version
+ * The sequence that the next commit has to rise above (format.md rule 6): the highest of any copy whose magic, version
  * and checksum hold. Count, health and clock play no part, since such a copy may be accepted one day. 0 without any.
  */
 export function nextSequenceBase(copies: readonly SlotCopy[]): Sequence {
@@ -130,7 +130,7 @@ export function nextSequenceBase(copies: readonly SlotCopy[]): Sequence {
 }
 
 /**
- * The timestamp of a commit (section 6 rule 6): never one that the module would reject at our own clock, and never one that
+ * The timestamp of a commit (format.md rule 6): never one that the module would reject at our own clock, and never one that
  * goes back without need, as an interrupted commit would then look like a restarted counter.
  * @param replaced that of the table that is replaced.
  */

@@ -97,7 +97,7 @@ function boundsLints(place: Place, header: Header, geometry: Geometry): EntryLin
   return lints;
 }
 
-//  A request that starts on a remapped sector goes WHOLE to the spare (format section 6 rule 12).
+//  A request that starts on a remapped sector goes WHOLE to the spare (format.md rule 12).
 const neighbourSectors = 7n;
 
 /** Whether there is a spare sector with another one on it, or among its neighbours. */

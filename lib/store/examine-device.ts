@@ -30,7 +30,7 @@ export interface ExamineOptions extends CancelOptions {
  * `stillChanging` say what there was. Opens read-only, without O_DIRECT where that is not supported, and never writes.
  *
  * Rejections: those of `openDevice`; ERR_COPY_NOT_VALID where the copy asked for is not valid. A slot that cannot be
- * read is a damage in the report, not an error. (Format section 6 rules 1 to 4.)
+ * read is a damage in the report, not an error. (format.md rules 1 to 4.)
  */
 export function examineDevice(target: string | Device, options: ExamineOptions = {}): Cancellable<Report> {
   return cancellableAsync(options, async (signal) => {

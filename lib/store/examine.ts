@@ -61,7 +61,7 @@ export interface ReportEntry extends RemapEntry {
   readonly effective: boolean;
 }
 
-/** Why a table cannot be opened for writing before somebody names the copy (format section 6 rule 2). */
+/** Why a table cannot be opened for writing before somebody names the copy (format.md rule 2). */
 export type Ambiguity =
   /** Valid copies name different main devices. No election says which of these the spare belongs to. */
   | { readonly kind: 'other-main'; readonly mains: readonly NamedMain[] }

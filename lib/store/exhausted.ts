@@ -1,4 +1,4 @@
-// Room: store. The end of the sequence (format section 6 rule 6): no commit can rise above 2^64 - 1. The way on is the handover
+// Room: store. The end of the sequence (format.md rule 6): no commit can rise above 2^64 - 1. The way on is the handover
 // of a named table; where there is no table to hand over, what stands in the way is invalidated.
 import { DmremapError } from '../base/errors.js';
 import { sequence, type UnixSeconds, u64Max } from '../base/units.js';

@@ -1,5 +1,5 @@
 // Room: store, pure part. An election told step by step: each copy against each rule until one fails, then the order among
-// the copies that are left (format section 4; ours: section 6 rules 1 and 2). It judges from the bytes, rule by rule, so that
+// the copies that are left (format.md section 4; ours: format.md rules 1 and 2). It judges from the bytes, rule by rule, so that
 // it can be held against the elections, which do not.
 import type { UnixSeconds } from '../base/units.js';
 import { structureChecksum } from '../format/checksum.js';
@@ -167,7 +167,7 @@ function firstSteps(slot: DecodedSlot): { steps: RuleStep[]; bytes: Uint8Array |
   };
 }
 
-/** Format section 4. The clock is the last rule. */
+/** format.md section 4. The clock is the last rule. */
 function driverSteps(slot: DecodedSlot, now: UnixSeconds): RuleStep[] {
   const { steps, bytes } = firstSteps(slot);
   if (bytes === null) return steps;
@@ -184,7 +184,7 @@ function driverSteps(slot: DecodedSlot, now: UnixSeconds): RuleStep[] {
   ]);
 }
 
-/** Format section 6 rule 1: no clock, and what is blank or foreign is named before the magic number is looked at. */
+/** format.md rule 1: no clock, and what is blank or foreign is named before the magic number is looked at. */
 function oursSteps(slot: DecodedSlot): RuleStep[] {
   const { steps, bytes } = firstSteps(slot);
   if (bytes === null) return steps;

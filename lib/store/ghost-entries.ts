@@ -1,5 +1,5 @@
 // Room: store, pure part. Which of what lies behind the count of a table is an entry, as the module leaves it behind when a
-// table is emptied or cut (format section 5), and which is not, or not any more.
+// table is emptied or cut (format.md section 5), and which is not, or not any more.
 import type { UnixSeconds } from '../base/units.js';
 import type { Ghost } from '../format/codec.js';
 import { entryFlags, type RemapEntry } from '../format/structure.js';
@@ -49,6 +49,6 @@ export function lostGhosts({ slot }: ValidSlot): Ghost[] {
   return slot.ghosts.filter(({ entry }) => !there.has(mappingOf(entry)));
 }
 
-/** Of these, those whose data is kept until they are taken back or given up (format section 6 rule 12). */
+/** Of these, those whose data is kept until they are taken back or given up (format.md rule 12). */
 export const keptGhosts = (copy: ValidSlot): Ghost[] =>
   lostGhosts(copy).filter(({ entry }) => looksWritten(entry));

@@ -1,5 +1,5 @@
 // Room: store, pure part. What an open table keeps back: ghosts that nothing is added over, and places of the spare that are
-// not given to anybody (format section 6 rule 12). Every way to add an entry comes through here.
+// not given to anybody (format.md rule 12). Every way to add an entry comes through here.
 import { DmremapError } from '../base/errors.js';
 import type { Ghost } from '../format/codec.js';
 import type { RemapEntry } from '../format/structure.js';

@@ -1,5 +1,5 @@
 // Room: store, pure part. The places of the spare that are kept back although the table does not use them: those that another
-// valid copy, or a ghost, names. Their data may be wanted back (format section 6 rule 12).
+// valid copy, or a ghost, names. Their data may be wanted back (format.md rule 12).
 import type { Sector } from '../base/units.js';
 import type { Ghost } from '../format/codec.js';
 import type { RemapEntry } from '../format/structure.js';

@@ -1,4 +1,4 @@
-// Room: store, pure part. Which main devices the copies of a spare name (format section 6 rule 2). No election answers which
+// Room: store, pure part. Which main devices the copies of a spare name (format.md rule 2). No election answers which
 // disk a spare belongs to: a stray copy of another one wins as soon as its sequence is higher.
 import type { Sector } from '../base/units.js';
 import { type Header, readHeader } from '../format/structure.js';

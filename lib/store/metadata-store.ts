@@ -136,7 +136,7 @@ export class MetadataStore implements AsyncDisposable {
    * Rejections: those of `openDevice`; ERR_NO_METADATA where no copy is valid; ERR_COPY_NOT_VALID where the named one is
    * not; for writing, ERR_METADATA_AMBIGUOUS where more than one copy could be the right one and none was named,
    * ERR_IO where a copy cannot be read, ERR_DEVICE_BUSY where another store writes to the same device, ERR_RANGE_UNSETTLED where an aborted write to a slot
-   * may still land. (Format section 6 rules 1, 2 and 9.) What other copies and ghosts name is kept back from the table (rule
+   * may still land. (format.md rules 1, 2 and 9.) What other copies and ghosts name is kept back from the table (format.md rule
    * 12): see `ghosts` of the options, `RemapTable.held` and `RemapTable.ghosts`.
    */
   static open(target: string | Device, options: OpenStoreOptions = {}): Cancellable<MetadataStore> {
@@ -182,7 +182,7 @@ export class MetadataStore implements AsyncDisposable {
    * Rejections: those of `openDevice` and `commit`; ERR_METADATA_EXISTS where something looks like metadata, in either
    * geometry, ERR_DATA_PRESENT where a file system or the like is, and `force` was not given; ERR_DATA_IN_METADATA where
    * the table that is replaced has its data there; ERR_SEQUENCE_EXHAUSTED; ERR_DEVICE_TOO_SMALL where no copy fits; ERR_IO where a slot cannot be
-   * read: nothing is written after a read that failed. (Format section 6 rules 9 and 14.)
+   * read: nothing is written after a read that failed. (format.md rules 9 and 14.)
    */
   static create(target: string | Device, options: CreateStoreOptions): Cancellable<MetadataStore> {
     return cancellableAsync(options, async (signal) => {
@@ -237,7 +237,7 @@ export class MetadataStore implements AsyncDisposable {
   }
 
   /**
-   * Makes the table durable on every copy that can be written: first one, then two, then two (format section 6 rule 8).
+   * Makes the table durable on every copy that can be written: first one, then two, then two (format.md rule 8).
    * Of a copy that is known byte for byte only the blocks that change are written. It is the table as it is when the
    * commit's turn comes: callers that come while one is under way share the next one, and an abort of one of them leaves
    * it to the others; it then reports as `unknown` every copy that may be written, and `drained` how that commit ended.
@@ -256,7 +256,7 @@ export class MetadataStore implements AsyncDisposable {
    * unreadable is known from then on, and the next `commit()` rewrites it in an order that loses nothing. A copy that
    * somebody else has written meanwhile is reported, and no commit is made any more (ERR_ANOTHER_WRITER). Never beside a
    * commit: it waits for its turn, and a commit that is called meanwhile waits for it. An abort changes nothing of what the
-   * store knows. (Format section 6 rules 6 to 9.)
+   * store knows. (format.md rules 6 to 9.)
    *
    * Rejections: ABORT_ERR, ERR_TIMEOUT, ERR_STORE_CLOSED, ERR_DEVICE_CLOSED, ERR_DEVICE_VANISHED. What is wrong with a copy, a failed read
    * included, is in the report.

@@ -1,5 +1,5 @@
 // Room: store, pure part. Whether the kernel module would create its target over this spare at all: it refuses before it reads
-// any metadata (format section 4). The table on the spare plays no part in it, so it changes no verdict.
+// any metadata (format.md section 4). The table on the spare plays no part in it, so it changes no verdict.
 import { type Sector, sector } from '../base/units.js';
 
 /** What the module would say to this pair of devices. */

@@ -31,7 +31,7 @@ function refusals({ ours, admission }: ModuleLintInput): CopyLint[] {
   return [copyLint('module-refuses', [ours.copy], admission.reasons.join(' '))];
 }
 
-/** As `test_remap` leaves an entry, and as the module has written every one that it has made since its last load (section 5). */
+/** As `test_remap` leaves an entry, and as the module has written every one that it has made since its last load (format.md section 5). */
 function pendingEntries({ shown }: ModuleLintInput): CopyLint[] {
   if (shown === null) return [];
   const pending = inForce(shown)

@@ -1,4 +1,4 @@
-// Room: store. After a repair, a handover and each step of one everything is read again (format section 6 rule 9). An abort of that
+// Room: store. After a repair, a handover and each step of one everything is read again (format.md rule 9). An abort of that
 // reading must not look as if nothing had been written.
 import { OperationError } from '../base/errors.js';
 import { CommitError, type CommitReport } from './commit-report.js';

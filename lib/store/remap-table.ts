@@ -1,5 +1,5 @@
 // Room: store, pure part. The table that is being prepared for the next commit: which sector of main stands where on
-// the spare. It refuses what would lose data (format section 6 rule 12) and remembers nothing about devices.
+// the spare. It refuses what would lose data (format.md rule 12) and remembers nothing about devices.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { type Sector, sector, type UnixNanoseconds, u64Max, unixNanoseconds } from '../base/units.js';
 import type { Ghost } from '../format/codec.js';
@@ -25,7 +25,7 @@ export interface RemapTableOptions {
    * sector whole, so spare sectors that follow each other get overwritten by their neighbours: 8 unless 1 is asked for.
    */
   readonly spacing?: 8 | 1 | undefined;
-  /** What other copies and ghosts hold back (format section 6 rule 12). Default: nothing. */
+  /** What other copies and ghosts hold back (format.md rule 12). Default: nothing. */
   readonly held?: Held | undefined;
 }
 
@@ -63,7 +63,7 @@ export class RemapTable implements Iterable<RemapEntry> {
   /** The entries in force, for requests over many sectors: made by the first of them, and kept up from then on. */
   #rising: RisingEntries | undefined;
 
-  /** @param entries as they are on disk, duplicates and all: the last of an original wins (format section 5). */
+  /** @param entries as they are on disk, duplicates and all: the last of an original wins (format.md section 5). */
   constructor(options: RemapTableOptions, entries: Iterable<RemapEntry> = []) {
     this.mainSectors = options.mainSectors;
     this.spareSectors = options.spareSectors;
@@ -105,7 +105,7 @@ export class RemapTable implements Iterable<RemapEntry> {
 
   /**
    * Splits a request into runs on main and on spare, in order: what a target has to do with a request that spans
-   * several sectors, since the table maps single ones (format section 6 rule 13).
+   * several sectors, since the table maps single ones (format.md rule 13).
    * @param first first sector on main. @param count 1 or more; the request must lie on main.
    * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE.
    */

@@ -7,7 +7,7 @@ export class RisingEntries {
   /** Of the same entries: a search touches these alone, 64 bits each, side by side. */
   readonly #originals = new BigUint64Array(maxEntries);
 
-  /** @param entries a table, at most 2,048: of each original the last one is in force (format section 5). */
+  /** @param entries a table, at most 2,048: of each original the last one is in force (format.md section 5). */
   constructor(entries: readonly RemapEntry[]) {
     // The sort keeps the order of duplicates.
     const sorted = [...entries].sort((a, b) =>

@@ -1,5 +1,5 @@
 // Room: store. Reads the copies and holds each against what the ledger believes is there. Never writes; what it finds is
-// known to the ledger from then on, so that the next commit mends it in the order of format section 6 rule 8.
+// known to the ledger from then on, so that the next commit mends it in the order of format.md rule 8.
 import type { UnixSeconds } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import { decodeSlot } from '../format/codec.js';

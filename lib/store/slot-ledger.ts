@@ -1,5 +1,5 @@
 // Room: store. What is known of each slot between commits: its role, its bytes, and whether an aborted write may still
-// land there. What was read before that write has drained is no evidence (format section 6 rule 8).
+// land there. What was read before that write has drained is no evidence (format.md rule 8).
 import { Scratch, u32At } from '../base/bytes.js';
 import type { ByteOffset, UnixSeconds } from '../base/units.js';
 import { type DecodedSlot, decodeSlot } from '../format/codec.js';

@@ -45,7 +45,7 @@ export interface MapSlot {
   readonly first: Sector;
   readonly count: bigint;
   readonly state: ReportCopy['slot']['state'];
-  /** Remaps that have their data in it (format section 6 rule 14). */
+  /** Remaps that have their data in it (format.md rule 14). */
   readonly data: readonly MappedEntry[];
 }
 

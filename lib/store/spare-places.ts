@@ -1,5 +1,5 @@
 // Room: store, pure part. Which places of the spare are taken, and which is the next to hand out: the lowest free one
-// behind the metadata, at a distance that keeps a redirected request off its neighbour (format section 6 rule 12).
+// behind the metadata, at a distance that keeps a redirected request off its neighbour (format.md rule 12).
 import { type Sector, sector } from '../base/units.js';
 import { type Geometry, touchesMetadata } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';

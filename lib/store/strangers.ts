@@ -69,11 +69,11 @@ const lies = (range: Range, other: Range): boolean =>
 export const overlaps = (a: Range, b: Range): boolean =>
   a.offset < b.offset + BigInt(b.length) && b.offset < a.offset + BigInt(a.length);
 
-//  A request that starts on a remapped sector is moved whole (rule 12): a page.
+//  A request that starts on a remapped sector is moved whole (format.md rule 12): a page.
 const dataBytes = 4096;
 const regionSectors = BigInt(metadataRegionBytes / 512);
 
-/** The valid structures, and the places in the metadata region where their entries have data (rule 14). */
+/** The valid structures, and the places in the metadata region where their entries have data (format.md rule 14). */
 function ownRanges(copies: readonly SlotCopy[]): Range[] {
   return validCopies(copies).flatMap(({ offset, slot }) => {
     const data = slot.entries

@@ -1,5 +1,5 @@
 // Room: store, pure part. A table is its active entries and nothing else: sequence, timestamp and copy index do
-// not belong to it (format section 5).
+// not belong to it (format.md section 5).
 import {
   activeRemapsOf,
   checksumOffset,

@@ -1,6 +1,6 @@
 // Room: store, pure part. Tables for devices whose logical blocks are larger than a sector: the sectors of a block stand
-// together on the spare, in their order, from the beginning of a block on (format section 6 rule 13). The module matches the
-// first sector of a request, and no request begins inside a block: of other entries it uses none, or a part (section 5).
+// together on the spare, in their order, from the beginning of a block on (format.md rule 13). The module matches the
+// first sector of a request, and no request begins inside a block: of other entries it uses none, or a part (format.md section 5).
 import { type Sector, sector } from '../base/units.js';
 import type { RemapEntry } from '../format/structure.js';
 import type { RemapTable } from './remap-table.js';

@@ -17,7 +17,7 @@ export interface TableSurroundings {
 /**
  * Only the entries in force count.
  * @throws DmremapError ERR_MAIN_MISMATCH where main has not the size that the metadata was made for, ERR_DEVICE_TOO_SMALL where
- *   the spare is smaller, ERR_SPARE_OUT_OF_RANGE, ERR_DATA_IN_METADATA (format section 6 rule 14), ERR_SPARE_IN_USE where two
+ *   the spare is smaller, ERR_SPARE_OUT_OF_RANGE, ERR_DATA_IN_METADATA (format.md rule 14), ERR_SPARE_IN_USE where two
  *   originals have one place, ERR_TABLE_UNALIGNED where parts of logical blocks are mapped.
  */
 export function checkTable(

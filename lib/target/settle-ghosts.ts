@@ -1,5 +1,5 @@
 // Room: target. Entries that an earlier table has left behind it stand where the remaps of a target would be written, and their
-// data where it would write: before a target is active they are given up, or it is not opened (format section 6 rule 12).
+// data where it would write: before a target is active they are given up, or it is not opened (format.md rule 12).
 import { DmremapError } from '../base/errors.js';
 import type { MetadataStore } from '../store/metadata-store.js';
 import { pick } from '../store/words.js';

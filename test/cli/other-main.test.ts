@@ -1,4 +1,4 @@
-// A spare with copies of two main devices (format section 6 rule 2): nothing is written before a copy is named, and the
+// A spare with copies of two main devices (format.md rule 2): nothing is written before a copy is named, and the
 // spare as well.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

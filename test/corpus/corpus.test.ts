@@ -1,5 +1,5 @@
 // Every line of the corpus: what is said of the spare, what is done to it, and, besides, what holds whatever happened. The
-// bytes are judged here by their offsets (format section 2), not by what the program reads in them.
+// bytes are judged here by their offsets (format.md section 2), not by what the program reads in them.
 import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -179,7 +179,7 @@ test.each(rows)('%s', async (_, line, [drawing, verdict, status, plan, hash, opt
   }
   expectBytes(after, expected);
 
-  //  Its sequence and its date (format section 6 rules 6 and 10).
+  //  Its sequence and its date (format.md rules 6 and 10).
   if (mode === 'commit') expect([...written].sort()).toEqual(held);
   const replaced = fileBytes === undefined ? source : slotOf(before, found.elections.ours?.copy ?? 0);
   const date = u64At(replaced, at.timestamp);

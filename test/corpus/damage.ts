@@ -22,7 +22,7 @@ export type Damage = (disk: Disk) => void;
 /** A spare that is drawn when it is needed. */
 export type Drawing = () => Disk;
 
-/** Bytes in the structure (format section 2), for what hits a field. */
+/** Bytes in the structure (format.md section 2), for what hits a field. */
 export const at = {
   magic: 0,
   version: 4,

@@ -9,7 +9,7 @@ import { residual } from './residual.js';
 
 export const structureBits = structureBytes * 8;
 
-/** The polynomial of format section 3, reflected. Written here a second time: this is what the library is held against. */
+/** The polynomial of format.md section 3, reflected. Written here a second time: this is what the library is held against. */
 const polynomial = 0xedb8_8320;
 
 /** The syndromes of all bits, by position: 8 * byte + bit. */

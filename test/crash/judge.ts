@@ -1,4 +1,4 @@
-// What may be found after a crash: guarantees A and B of format section 6 rule 8, and that a repair never makes a state
+// What may be found after a crash: guarantees A and B of format.md rule 8, and that a repair never makes a state
 // worse. A table is judged by its active entries; which copy holds it, and under which sequence, is nobody's business.
 
 import { activeRemapsOf } from '../../lib/format/structure.js';
@@ -24,7 +24,7 @@ const tableKey = (bytes: Uint8Array): string =>
   mainKey(bytes) +
   Buffer.from(bytes.buffer, bytes.byteOffset + 312, 40 * activeRemapsOf(bytes)).toString('latin1');
 
-/** Whether valid copies name different main devices: then nothing may be written before one is named (rule 2). */
+/** Whether valid copies name different main devices: then nothing may be written before one is named (format.md rule 2). */
 export const isOfSeveralMains = (state: State): boolean =>
   new Set(state.filter(({ slot }) => slot.state === 'valid').map(({ bytes }) => mainKey(bytes))).size > 1;
 

@@ -1,4 +1,4 @@
-// What every device promises, one test per promise (io contract 1 to 8). Run on each kind of device.
+// What every device promises, one test per promise (io-contract.md rules 1 to 8). Run on each kind of device.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
 import { byteOffset } from '../../lib/base/units.js';

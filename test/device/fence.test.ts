@@ -1,4 +1,4 @@
-// What happens around a write that was given up and may still land (io contract 3, 4, 6, 8), on a device that stalls
+// What happens around a write that was given up and may still land (io-contract.md rules 3, 4, 6, 8), on a device that stalls
 // on command. Nothing here waits for time to pass.
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

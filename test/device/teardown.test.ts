@@ -1,4 +1,4 @@
-// However an environment ends, nothing hangs, crashes or keeps the lock (io contract 8). Real processes and workers.
+// However an environment ends, nothing hangs, crashes or keeps the lock (io-contract.md rule 8). Real processes and workers.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

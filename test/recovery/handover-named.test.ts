@@ -1,4 +1,4 @@
-// The way on at the end of the sequence (format section 6 rule 6): the handover of a named table. The power is cut at each of its
+// The way on at the end of the sequence (format.md rule 6): the handover of a named table. The power is cut at each of its
 // writes, and the medium is read; the same command goes on from there.
 import { describe, expect, it } from 'vitest';
 import { type InFlight, LyingDevice } from '../../lib/device/lying-device.js';

@@ -1,4 +1,4 @@
-// What a repair would do, as drawn disks (format section 6 rule 10). The words are those of test/support/draw.ts.
+// What a repair would do, as drawn disks (format.md rule 10). The words are those of test/support/draw.ts.
 import { describe, expect, it } from 'vitest';
 import { planRepair, type RepairOptions } from '../../lib/recovery/repair-plan.js';
 import { examineSlots } from '../support/disk.js';

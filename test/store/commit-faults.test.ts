@@ -1,4 +1,4 @@
-// What a commit does when it is aborted or when writes fail, and what it says (format section 6 rule 8).
+// What a commit does when it is aborted or when writes fail, and what it says (format.md rule 8).
 import { describe, expect, it } from 'vitest';
 import { cancellableAsync } from '../../lib/base/cancellable.js';
 import { OperationError } from '../../lib/base/errors.js';

@@ -1,4 +1,4 @@
-// The order of overwriting and the phases, as drawn disks (format section 6 rule 8).
+// The order of overwriting and the phases, as drawn disks (format.md rule 8).
 import { describe, expect, it } from 'vitest';
 import { overwriteOrder, type PlanSlot, phasesOf, type SlotRole } from '../../lib/store/commit-plan.js';
 

@@ -1,5 +1,5 @@
 // A fault of each kind at each write and read of commit, create, repair and handover, alone and together with a power cut
-// at each write: what is found afterwards obeys guarantee A or B of format section 6 rule 8, and what the error said is
+// at each write: what is found afterwards obeys guarantee A or B of format.md rule 8, and what the error said is
 // true. A failure names its scenario, fault and cut; the seed is the device's.
 import { describe, expect, it } from 'vitest';
 import { type Fault, type FaultRule, type InFlight, LyingDevice } from '../../lib/device/lying-device.js';

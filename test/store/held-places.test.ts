@@ -1,4 +1,4 @@
-// What a store keeps back: places that other copies name, and ghosts that nothing is added over (format section 6 rule 12).
+// What a store keeps back: places that other copies name, and ghosts that nothing is added over (format.md rule 12).
 import { describe, expect, it } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { entriesOffset, entryBytes, slotBytes } from '../../lib/format/structure.js';

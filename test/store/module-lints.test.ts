@@ -7,7 +7,7 @@ import { RemapTarget } from '../../lib/target/remap-target.js';
 import { drawnNow, drawSlot, examineImage, examineSlots, patchSlot } from '../support/disk.js';
 import { goldenBytes, goldenImages } from '../support/golden.js';
 
-/** The same slot with the flags of some entries (format section 2: 34 bytes into an entry). */
+/** The same slot with the flags of some entries (format.md section 2: 34 bytes into an entry). */
 const flagged = (slot: Uint8Array, flags: number, ...entries: readonly number[]) =>
   entries.reduce((done, entry) => patchSlot(done, entriesOffset + entryBytes * entry + 34, [flags, 0]), slot);
 

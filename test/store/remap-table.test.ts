@@ -1,4 +1,4 @@
-// The table and its refusals (format section 6 rule 12).
+// The table and its refusals (format.md rule 12).
 import { describe, expect, it } from 'vitest';
 import { geometries } from '../../lib/format/geometry.js';
 import { RemapTable } from '../../lib/store/remap-table.js';

@@ -1,4 +1,4 @@
-// Whatever a scrub has found, and wherever the power goes in the commit that mends it: old or new (format section 6 rule 8).
+// Whatever a scrub has found, and wherever the power goes in the commit that mends it: old or new (format.md rule 8).
 import { describe, expect, it } from 'vitest';
 import { type InFlight, LyingDevice } from '../../lib/device/lying-device.js';
 import { slotBytes } from '../../lib/format/structure.js';

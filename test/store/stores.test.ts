@@ -1,4 +1,4 @@
-// Several stores, a store that closes, and what is said and written where things are unusual (format section 6 rule 8).
+// Several stores, a store that closes, and what is said and written where things are unusual (format.md rule 8).
 import { describe, expect, it } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
 import { LyingDevice } from '../../lib/device/lying-device.js';

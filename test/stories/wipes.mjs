@@ -1,4 +1,4 @@
-// What the kernel module does to a spare on which it accepts no copy (format section 4), for the stories of docs/recovery.md: it
+// What the kernel module does to a spare on which it accepts no copy (format.md section 4), for the stories of docs/recovery.md: it
 // has loaded nothing, so it writes an empty table without ghosts, with the sequence of its first write and the time of its clock.
 // argv: the image, the clock in seconds, and the copies that this has reached on the disk.
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // However a process or a worker ends, and wherever its writes are then: it is gone while the device still hangs, and what
-// the kernel has lands all the same, once the device comes back (io contract 8). One process for each pair, on each engine;
+// the kernel has lands all the same, once the device comes back (io-contract.md rule 8). One process for each pair, on each engine;
 // where an engine cannot promise that, kept.test.ts shows what it does instead.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { enginesToTry } from '../../lib/device/engines.js';

@@ -1,4 +1,4 @@
-// One, 32 and 1,000 operations on a device that hangs (io contract 3 to 8). Nothing here is timed: what must not wait for
+// One, 32 and 1,000 operations on a device that hangs (io-contract.md rules 3 to 8). Nothing here is timed: what must not wait for
 // the device is shown to have happened while the device still holds what it held.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
-// The store on a spare that hangs: what an aborted commit says of each copy, and what the next commit does (format section
-// 6 rule 8).
+// The store on a spare that hangs: what an aborted commit says of each copy, and what the next commit does (format.md
+// rule 8).
 import { describe, expect, it } from 'vitest';
 import { type EngineName, enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
