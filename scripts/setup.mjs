@@ -29,6 +29,7 @@ if (forTests) {
   packages.push(
     { name: 'mount', present: () => anywhere('losetup') },
     { name: 'e2fsprogs', present: () => anywhere('mkfs.ext4') },
+    { name: 'fio', present: () => onPath('fio') },
     { name: 'strace', present: () => onPath('strace') },
     { name: 'groff-base', present: () => onPath('groff') },
     { name: 'bsdutils', present: () => onPath('script') },

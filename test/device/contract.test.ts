@@ -16,8 +16,12 @@ let files = 0;
 const newFile = () => zeroFile(join(folder, `image-${++files}`), bytes);
 
 deviceContract('a device in memory', async () => {
-  const device = new MemoryDevice(bytes);
-  return { device, content: () => device.bytes, dispose: async () => void (await device.close()) };
+  let device = new MemoryDevice(bytes);
+  const reopen = async () => {
+    device = new MemoryDevice(device.bytes);
+    return device;
+  };
+  return { device, reopen, content: () => device.bytes, dispose: async () => void (await device.close()) };
 });
 
 const engines = enginesToTry();
