@@ -22,6 +22,9 @@ const engines = [
   'test/bench/{cancel,commit,ground,start,writes}.test.ts',
 ];
 const all = ['test/**/*.test.ts'];
+//  Whole runs of benchmarks: .ci/run, with DMREMAP_TESTS=all. The shorter ones stay (test/bench/{codec,frame}.test.ts).
+const inFull =
+  process.env.DMREMAP_TESTS === 'all' ? [] : ['test/bench/{cancel,commit,ground,start,table,writes}.test.ts'];
 
 export default defineConfig({
   test: {
@@ -31,10 +34,11 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: 240_000,
     hookTimeout: 60_000,
+    exclude: inFull,
     projects: [
       { extends: true, test: { name: 'pure', include: pure, setupFiles: ['test/support/pure.mjs'] } },
       { extends: true, test: { name: 'engines', include: engines } },
-      { extends: true, test: { name: 'device', include: all, exclude: [...pure, ...engines] } },
+      { extends: true, test: { name: 'device', include: all, exclude: [...inFull, ...pure, ...engines] } },
     ],
   },
 });

@@ -1,4 +1,5 @@
 // The table of commands: what it promises to whoever adds one, and that only the one that runs is loaded.
+
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -7,6 +8,7 @@ import { parseCommandLine } from '../../lib/cli/command-line.js';
 import { allCommands, commands } from '../../lib/cli/commands.js';
 import { goldenBytes } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { dmremap, goldenFile, mainFile, spawned } from './harness.js';
 
 const folder = scratchFolder();
@@ -56,7 +58,7 @@ describe('examples', () => {
     return home;
   }
 
-  test.each(examples)('$command', async ({ name, command }) => {
+  test.each(share(examples, 3))('$command', async ({ name, command }) => {
     const typed = /\bdmremap [^<>()]*/.exec(command)?.[0].trim().split(' ').slice(1) ?? [];
     expect(await parseCommandLine(typed, commands)).toMatchObject({ does: 'run', command: { name } });
     if (typed.some((word) => word.startsWith('/dev/'))) return; //  Parsed, and no more: it is somebody's device.

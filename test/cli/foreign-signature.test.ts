@@ -1,4 +1,5 @@
 // Data of somebody else: under the slots of a spare in use, on a device that is to become one, and at its end.
+
 import {
   closeSync,
   mkdirSync,
@@ -16,6 +17,7 @@ import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { type RecordedImage, recordedImage, recordedImages, sectorsOf } from '../format/signatures/images.js';
 import { drawnNow, drawSlot } from '../support/disk.js';
 import { scratchFolder } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { backupsIn, dmremap, documentOf } from './harness.js';
 
 const scratch = scratchFolder();
@@ -232,7 +234,7 @@ describe('what is ours is never taken for it', () => {
 });
 
 describe('a device that holds the data of somebody else', () => {
-  test.each(recordedImages)(
+  test.each(share(recordedImages, 9))(
     'create and restore refuse $name, and name it; check and backup do too',
     async (image) => {
       inflate(image, spare);

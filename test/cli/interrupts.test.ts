@@ -1,4 +1,5 @@
 // An interrupt at every step of every command that writes: exit bit 32, and what is said of the disk is what is on it.
+
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import { cutSlot } from '../support/ghosts.js';
 import { goldenBytes } from '../support/golden.js';
 import { dataOf, spareWithData } from '../support/inside.js';
 import { scratchFolder } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { backupsIn, dmremap, ended, type Ran, saysOnStderr, spawned, start, stepsOf } from './harness.js';
 
 const scratch = scratchFolder();
@@ -127,7 +129,7 @@ async function isTrue({ stderr }: Ran, { home, path, before, old, anew }: Around
   if (stderr.includes('nothing was written')) expect(backupsIn(home), stderr).toEqual([]);
 }
 
-describe.each(commands)('%s', (_, argv, image) => {
+describe.each(share(commands, 6))('%s', (_, argv, image) => {
   test.each([
     ['before its work is begun', (abort: () => void) => abort()],
     ['while its work is in flight', (abort: () => void) => process.nextTick(abort)],

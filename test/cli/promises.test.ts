@@ -1,5 +1,6 @@
 // Every command is held to one list of promises (promises.ts): what it does with a path that is not what it should be, what
 // it prints where, and that what only reads has never opened anything for writing.
+
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { openDevice } from '../../lib/device/native-device.js';
 import { goldenBytes } from '../support/golden.js';
 import { random } from '../support/random.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { dmremap, documentOf, mainFile, type Ran, spawned, stateOf } from './harness.js';
 import { promises, type Row, savedFiles } from './promises.js';
 
@@ -40,6 +42,8 @@ beforeAll(async () => {
 const withPath = promises.filter(({ does }) => does !== 'alone');
 const readers = promises.filter(({ does }) => does === 'reads');
 const all = Object.keys(commands);
+const some = share(promises, 5);
+const somePaths = share(withPath, 5);
 
 //  What needs root: loop devices, another user, strace.
 const skipped = whyNoLoop();
@@ -79,7 +83,7 @@ describe('what is typed', () => {
     }
   });
 
-  test.each(promises)('$name refuses an option that it does not know', async (row) => {
+  test.each(some)('$name refuses an option that it does not know', async (row) => {
     const { home, path } = newHome();
     const before = stateOf(path);
     const ran = await runs(row, home, path, '--no-such-option');
@@ -100,7 +104,7 @@ describe('a path that is nothing to open', () => {
     ['a symbolic link to itself', (home) => ringLink(home), /ELOOP/],
   ];
   for (const [what, make, code] of kinds) {
-    test.each(withPath)(`${what}: $name ends with 16`, async (row) => {
+    test.each(somePaths)(`${what}: $name ends with 16`, async (row) => {
       const { home } = newHome();
       const ran = await runs(row, home, make(home));
       //  What it has found out about a path is what doctor was asked for.
@@ -112,7 +116,7 @@ describe('a path that is nothing to open', () => {
     });
   }
 
-  test.skipIf(skipped !== undefined).each(withPath)('unreadable: $name ends with 8', async (row) => {
+  test.skipIf(skipped !== undefined).each(somePaths)('unreadable: $name ends with 8', async (row) => {
     const { home, path } = newHome();
     chmodSync(path, 0);
     chmodSync(folder, 0o755);
@@ -136,7 +140,7 @@ describe('a file that is not as it should be', () => {
     ['healthy', healthy],
   ] as const;
   for (const [kind, bytes] of kinds) {
-    test.each(withPath)(`${kind}: $name`, async (row) => {
+    test.each(somePaths)(`${kind}: $name`, async (row) => {
       const { home, path } = newHome(bytes);
       const before = stateOf(path);
       const ran = await runs(row, home, path);
@@ -146,7 +150,7 @@ describe('a file that is not as it should be', () => {
       if (failed) expect(ran.stdout).toBe('');
     });
 
-    test.each(withPath.filter(({ json }) => json))(
+    test.each(somePaths.filter(({ json }) => json))(
       `${kind}: $name --json is one document, or none`,
       async (row) => {
         const { home, path } = newHome(bytes);
@@ -160,7 +164,7 @@ describe('a file that is not as it should be', () => {
 });
 
 describe('on a terminal', () => {
-  test.each(withPath)('$name is without colour where NO_COLOR is set, and says the same', async (row) => {
+  test.each(somePaths)('$name is without colour where NO_COLOR is set, and says the same', async (row) => {
     const said = async (env: Record<string, string>, isTTY: boolean) => {
       const { home, path } = newHome();
       const state = { XDG_STATE_HOME: join(home, 'state') };
@@ -177,7 +181,7 @@ describe('on a terminal', () => {
 });
 
 describe('a device', () => {
-  test.skipIf(skipped !== undefined).each(withPath)('that is read-only: $name', async (row) => {
+  test.skipIf(skipped !== undefined).each(somePaths)('that is read-only: $name', async (row) => {
     const { home, path } = newHome();
     const loop = loopDevice(path, ['--read-only']);
     try {
@@ -190,7 +194,7 @@ describe('a device', () => {
     }
   });
 
-  test.skipIf(skipped !== undefined).each(withPath)('that somebody holds: $name', async (row) => {
+  test.skipIf(skipped !== undefined).each(somePaths)('that somebody holds: $name', async (row) => {
     const { home, path } = newHome();
     const loop = loopDevice(path);
     try {
@@ -205,7 +209,7 @@ describe('a device', () => {
     }
   });
 
-  test.skipIf(skipped !== undefined).each(withPath)('that is as it should be: $name', async (row) => {
+  test.skipIf(skipped !== undefined).each(somePaths)('that is as it should be: $name', async (row) => {
     const { home, path } = newHome();
     const loop = loopDevice(path);
     try {
@@ -217,7 +221,7 @@ describe('a device', () => {
   });
 });
 
-test.skipIf(skipped !== undefined).each(readers)(
+test.skipIf(skipped !== undefined).each(share(readers, 4))(
   '$name opens its path for reading only, no other device, and nothing else for writing',
   async (row) => {
     const { home, path } = newHome();

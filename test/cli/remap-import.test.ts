@@ -1,4 +1,5 @@
 // `dmremap remap import`: what `export` and `dump` write comes back, and whatever cannot be added is told, line by line.
+
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -12,6 +13,7 @@ import { DocumentError } from '../../lib/store/json-reader.js';
 import { drawnEntry, drawSlot } from '../support/disk.js';
 import { goldenImages } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
+import { share, tiered } from '../support/tier.js';
 import {
   backupsIn,
   dmremap,
@@ -64,7 +66,7 @@ describe('what was exported comes back', () => {
     ways.map(([format, argv]) => ({ name, format, argv, how: argv.join(' ') })),
   );
 
-  test.each(rows)('$name, $how', async ({ name, format, argv }) => {
+  test.each(share(rows, 4))('$name, $how', async ({ name, format, argv }) => {
     const image = goldenFile(folder, name);
     const wanted = (await remapsOf(image)) as { original: string; spare: string }[];
     const { stdout } = await dmremap(folder, [...argv, image]);
@@ -144,7 +146,7 @@ describe('what was exported comes back', () => {
           );
         },
       ),
-      { numRuns: 300 },
+      { numRuns: tiered(300, 60) },
     );
   });
 
@@ -175,7 +177,7 @@ describe('what was exported comes back', () => {
           expect(error).toBeInstanceOf(DocumentError);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: tiered(2000, 200) },
     );
   });
 });

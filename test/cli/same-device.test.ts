@@ -1,5 +1,6 @@
 // Between the plan and the first write: what the path leads to then has to be what was planned for, and nothing is written
 // where it is not.
+
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { goldenBytes } from '../support/golden.js';
 import { type LoopDevice, loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { backupsIn, dmremap, goldenFile, spawned } from './harness.js';
 
 const scratch = scratchFolder();
@@ -75,36 +77,35 @@ const refused = (why: RegExp) => ({
 //  An undo has something to do only where the repair was made.
 const repaired = (argv: readonly string[]) => argv[0] === 'undo';
 
-describe.each(commands.map((argv) => [argv.slice(0, argv[0] === 'remap' ? 2 : 1).join(' '), argv] as const))(
-  '%s writes nothing',
-  (_, argv) => {
-    beforeEach(async () => {
-      if (repaired(argv)) await dmremap(folder, ['repair', '--apply', '--no-backup', spare]);
-    });
+describe.each(
+  share(commands, 3).map((argv) => [argv.slice(0, argv[0] === 'remap' ? 2 : 1).join(' '), argv] as const),
+)('%s writes nothing', (_, argv) => {
+  beforeEach(async () => {
+    if (repaired(argv)) await dmremap(folder, ['repair', '--apply', '--no-backup', spare]);
+  });
 
-    test('where another file was renamed to the path', async () => {
-      const before = readFileSync(spare);
-      const aside = join(folder, 'aside.img');
-      const ran = await disturbed(argv, spare, () => {
-        copyFileSync(spare, aside);
-        renameSync(spare, join(folder, 'gone.img'));
-        renameSync(aside, spare);
-      });
-      expect(ran).toMatchObject(refused(/its inode is \d+, it was \d+/));
-      expect(readFileSync(spare).equals(before)).toBe(true);
-      expect(readFileSync(join(folder, 'gone.img')).equals(before)).toBe(true);
-      expect(backupsIn(folder)).toEqual([]);
+  test('where another file was renamed to the path', async () => {
+    const before = readFileSync(spare);
+    const aside = join(folder, 'aside.img');
+    const ran = await disturbed(argv, spare, () => {
+      copyFileSync(spare, aside);
+      renameSync(spare, join(folder, 'gone.img'));
+      renameSync(aside, spare);
     });
+    expect(ran).toMatchObject(refused(/its inode is \d+, it was \d+/));
+    expect(readFileSync(spare).equals(before)).toBe(true);
+    expect(readFileSync(join(folder, 'gone.img')).equals(before)).toBe(true);
+    expect(backupsIn(folder)).toEqual([]);
+  });
 
-    test('where the file was cut off', async () => {
-      const before = readFileSync(spare);
-      const ran = await disturbed(argv, spare, () => truncateSync(spare, 655_360));
-      expect(ran).toMatchObject(refused(/its size in bytes is 655360, it was \d+/));
-      expect(readFileSync(spare).equals(before.subarray(0, 655_360))).toBe(true);
-      expect(backupsIn(folder)).toEqual([]);
-    });
-  },
-);
+  test('where the file was cut off', async () => {
+    const before = readFileSync(spare);
+    const ran = await disturbed(argv, spare, () => truncateSync(spare, 655_360));
+    expect(ran).toMatchObject(refused(/its size in bytes is 655360, it was \d+/));
+    expect(readFileSync(spare).equals(before.subarray(0, 655_360))).toBe(true);
+    expect(backupsIn(folder)).toEqual([]);
+  });
+});
 
 test('a path that leads nowhere any more is refused too', async () => {
   const ran = await disturbed(['handover', 'SPARE'], spare, () =>

@@ -1,10 +1,12 @@
 // What would overwrite the metadata of another main device asks for the name of the spare, and takes nothing else.
+
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { goldenBytes } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { backupsIn, dmremap, mainFile, type Overrides } from './harness.js';
 
 const scratch = scratchFolder();
@@ -33,7 +35,7 @@ const commands: readonly (readonly [name: string, argv: () => string[], done: nu
   ['create', () => ['create', '--force', '--main=16384', spare], 0],
 ];
 
-describe.each(commands)('%s', (_, argv, done) => {
+describe.each(share(commands, 3))('%s', (_, argv, done) => {
   const typing = (typed: string | undefined, questions: string[] = []): Overrides => ({
     ask: async (question) => {
       questions.push(question);

@@ -1,4 +1,5 @@
 // `dmremap undo`, and what every write command saves before it writes.
+
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -13,6 +14,7 @@ import { blankSlot, drawnNow } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
 import { SpyDevice } from '../support/spy-device.js';
+import { share } from '../support/tier.js';
 import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
 import { killedAtEachWrite } from './killed.js';
 
@@ -121,7 +123,7 @@ function provenPreimage(file: string): Preimage {
 }
 
 describe('kill -9 at every write', () => {
-  test.each(['repair', 'restore'])('of %s, and the undo gives back every byte', async (command) => {
+  test.each(share(['repair', 'restore'], 2))('of %s, and the undo gives back every byte', async (command) => {
     draw('7 x - 6 7');
     const argv = await argvFor(
       command === 'repair' ? ['repair', '--apply', 'SPARE'] : ['restore', '--backup=OTHER', 'SPARE'],

@@ -1,6 +1,7 @@
 // Every command that `check` recommends, on every spare of the corpus and on the golden images: each is run on a spare of its own
 // and must not end in a refusal that could have been foreseen; and who does what is recommended, check after check, comes to a
-// spare with which nothing is wrong. A share of them here; DMREMAP_WALK=all takes every one (.ci/run).
+// spare with which nothing is wrong.
+
 import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +9,12 @@ import { expect, test } from 'vitest';
 import { documentOf, type Ran } from '../cli/harness.js';
 import { goldenImages } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { type Disk, type Drawing, golden, spare } from './damage.js';
 import { type Spare, spareIn } from './spare.js';
 import { corpus } from './table.js';
 
 const folder = scratchFolder();
-const isFull = process.env.DMREMAP_WALK === 'all';
 
 /** Wrong in every copy of the table: a repair brings a table back, it makes none. */
 const ofTable = [
@@ -100,8 +101,7 @@ for (const [what, drawing] of drawings) {
     .digest('hex');
   if (!byBytes.has(key)) byBytes.set(key, [what, drawing]);
 }
-const everyNth = isFull ? 1 : 8;
-const walked = [...byBytes.values()].filter((_, at) => at % everyNth === 0);
+const walked = share([...byBytes.values()], 17);
 
 test.each(walked)('%s', { timeout: 120_000 }, async (_, drawing) => {
   const disk = drawing();

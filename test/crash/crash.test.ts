@@ -1,10 +1,12 @@
 // What the explorer rests on, the recorded operations, the sector form, the bit flips and the mutants.
+
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { decodeCopy } from '../../lib/format/codec.js';
 import { random } from '../support/random.js';
+import { isFull, tiered } from '../support/tier.js';
 import { contentOf, drawnContent, imageOf, type State } from './alphabet.js';
 import { flipsByDecoding, flipsBySyndrome, structureBits } from './bit-flips.js';
 import { crashStates, type Step, stepsOf } from './crash-states.js';
@@ -16,6 +18,7 @@ import { exploreRecorded } from './recorded.js';
 import { imageOfMask, namedMasks, passingMasks, residual, residualOf, tearingOf } from './residual.js';
 import { exploreScenarios } from './sectors.js';
 
+const plan = tiered(plans.tests(), plans.quick());
 const drawn = (disk: string): State => disk.split(' ').map(drawnContent);
 
 describe('crash states', () => {
@@ -87,14 +90,14 @@ describe('the algebra of torn writes', () => {
 it('the operations do what the parts that decide say, and every crash state of them is as promised', {
   timeout: 600_000,
 }, async () => {
-  const { operations, states, violations } = await exploreRecorded(plans.tests().recorded);
+  const { operations, states, violations } = await exploreRecorded(plan.recorded);
   expect(violations).toEqual([]);
   expect(operations).toBeGreaterThan(2000);
   expect(states).toBeGreaterThan(10_000);
 });
 
 it('every subset of the sectors of a write, and the widest ones in samples, leaves what is promised', async () => {
-  const { scenarios, sectors } = plans.tests();
+  const { scenarios, sectors } = plan;
   const tally = await exploreScenarios(scenarios, sectors);
   expect(tally.violations).toEqual([]);
   expect(tally.writesInFull).toBeGreaterThan(500);
@@ -147,12 +150,13 @@ describe('bit flips', () => {
     expect(structureBits).toBe(674_304);
   });
 
-  it('every single flip is found by decoding', { timeout: 600_000 }, () => {
+  it.runIf(isFull)('every single flip is found by decoding', { timeout: 600_000 }, () => {
     expect(flipsByDecoding(drawnContent('7').bytes, 1)).toEqual({ flips: 674_304, missed: 0 });
   });
 });
 
-it('every mutant is killed', { timeout: 600_000 }, async () => {
+//  Some minutes: .ci/run and `npm run crash -- --mutants`.
+it.runIf(isFull)('every mutant is killed', { timeout: 600_000 }, async () => {
   const script = fileURLToPath(new URL('../../scripts/crash.mjs', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, '--mutants']);
   for (const { name } of mutants) expect(stdout).toContain(`killed  ${name} (`);

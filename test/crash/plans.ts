@@ -44,6 +44,17 @@ export const plans = {
       { ...exhausted, fits: [1, 2, 3, 4] },
     ],
   }),
+  /** A share of those, for a first look: every kind of it. */
+  quick: (): Plan => ({
+    ...plans.usual(),
+    copies: [
+      { ...whole, fits: [1, 2, 3] },
+      { ...ownNumbers, fits: [1, 2] },
+      { ...otherMains, fits: [1, 2, 3] },
+      { ...exhausted, fits: [1, 2] },
+    ],
+    sectors: { randomSubsets: 200, decodes: 4, seed },
+  }),
   usual: (): Plan => ({
     copies: [
       { ...whole, fits: [1, 2, 3, 4, 5] },

@@ -1,10 +1,12 @@
 // Each call of the native part, and each allocation, fails once with each errno that its man page lists. What is said then is
 // clear, and true of the medium; nothing is lost; and what comes after works.
+
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../../lib/base/errors.js';
 import { engineNames } from '../../lib/device/engines.js';
 import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
+import { isFull, share } from '../support/tier.js';
 import { calls, errnoOf } from './calls.js';
 import { type Case, FaultyProcess, type Report, whyNoFaults } from './process.js';
 
@@ -92,7 +94,7 @@ describe.skipIf(no !== undefined)(no ?? 'where a call fails', () => {
           for (const [call, made] of Object.entries(clean.counts)) {
             if (only !== undefined && !only.includes(call)) continue;
             let failures = 0;
-            for (const { nth, errno } of faultsOf(call, Math.min(made, upTo))) {
+            for (const { nth, errno } of share(faultsOf(call, Math.min(made, upTo)), 11)) {
               const name = `${pattern}: ${call} #${nth}: ${errno}`;
               const report = await faulty
                 .run({ ...base, call, nth, errno: errnoOf(errno) })
@@ -118,6 +120,8 @@ describe.skipIf(no !== undefined)(no ?? 'where a call fails', () => {
   });
 
   const noLoop = whyNoLoop();
+  //  Which takes all of them.
+  if (!isFull) return;
   it.skipIf(noLoop !== undefined)(noLoop ?? 'has led to what the table says, and to nothing else', () => {
     const told = Object.fromEntries(Array.from(ledTo, ([call, codes]) => [call, [...codes].sort()]));
     const table = Object.entries(calls).map(([call, { leadsTo }]) => {

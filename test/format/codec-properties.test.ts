@@ -1,4 +1,5 @@
 // The codec over whatever fast-check comes up with. A failure prints its seed.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeCopy } from '../../lib/format/codec.js';
@@ -6,6 +7,7 @@ import { encodeCopy, metadataOf, withEntries } from '../../lib/format/metadata.j
 import { slotBytes } from '../../lib/format/structure.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnEntry, drawSlot, patchSlot } from '../support/disk.js';
+import { tiered } from '../support/tier.js';
 
 const u64 = fc.bigInt(0n, 2n ** 64n - 1n);
 const patch = fc.tuple(fc.nat(slotBytes - 16), fc.uint8Array({ minLength: 1, maxLength: 16 }));
@@ -21,7 +23,7 @@ describe('the codec', () => {
         const decoded = decodeCopy(slot);
         expect(decoded).toMatchObject({ state: 'valid', entries, header: { copyIndex } });
       }),
-      { numRuns: 200 },
+      { numRuns: tiered(200, 50) },
     );
   });
 

@@ -1,4 +1,5 @@
 // A second decoder that no one wrote by hand: docs/format.ksy, compiled, reads what our codec reads.
+
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +15,7 @@ import {
 import { drawSlot, patchSlot } from '../support/disk.js';
 import { goldenBytes, goldenImages } from '../support/golden.js';
 import { random as randomFrom } from '../support/random.js';
+import { tiered } from '../support/tier.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 interface Structure extends Fields {
@@ -26,6 +28,7 @@ interface Decoded {
 }
 
 //  Neither package has types that can be used.
+const rounds = tiered(1000, 200);
 const require = createRequire(import.meta.url);
 const compiler = require('kaitai-struct-compiler');
 const { KaitaiStream } = require('kaitai-struct');
@@ -112,7 +115,7 @@ describe('docs/format.ksy and our codec', () => {
     for (let copy = 0; copy < count; copy++) agree(bytes.subarray(copy * slotBytes, (copy + 1) * slotBytes));
   });
 
-  test('read the same in 1,000 slots with a few bytes changed, most of them under a checksum that holds', () => {
+  test('read the same in slots with a few bytes changed, most of them under a checksum that holds', () => {
     const seed = Number(process.env.DMREMAP_SEED ?? Date.now() % 1_000_000) + 1;
     const random = randomFrom(seed);
     const bases = [
@@ -125,7 +128,7 @@ describe('docs/format.ksy and our codec', () => {
         .map((image) => goldenBytes(image).subarray(0, slotBytes)),
     ];
     const seen = new Map<string, number>();
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < rounds; round++) {
       let slot = new Uint8Array(bases[random.int(bases.length)] ?? bases[0] ?? []);
       for (let changes = 1 + random.int(6); changes > 0; changes--) {
         //  The fields, the first entries, or anywhere.
@@ -137,7 +140,7 @@ describe('docs/format.ksy and our codec', () => {
       const state = agree(slot);
       seen.set(state, (seen.get(state) ?? 0) + 1);
     }
-    expect(seen.get('valid') ?? 0, `seed ${seed}: ${[...seen]}`).toBeGreaterThan(100);
+    expect(seen.get('valid') ?? 0, `seed ${seed}: ${[...seen]}`).toBeGreaterThan(rounds / 10);
     expect([...seen.keys()], `seed ${seed}`).toEqual(expect.arrayContaining(['valid', 'checksum']));
   });
 });

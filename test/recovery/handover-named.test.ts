@@ -1,5 +1,6 @@
 // The way on at the end of the sequence (format.md rule 6): the handover of a named table. The power is cut at each of its
 // writes, and the medium is read; the same command goes on from there.
+
 import { describe, expect, it } from 'vitest';
 import { type InFlight, LyingDevice } from '../../lib/device/lying-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
@@ -15,6 +16,7 @@ import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { drawnNow, examineImage, patchSlot, u32Bytes } from '../support/disk.js';
 import { drawWord } from '../support/draw.js';
 import { drawnDevice, failure, now } from '../support/spare.js';
+import { share } from '../support/tier.js';
 
 const examined = (image: Uint8Array) => examineImage(image.subarray(0, 655_360), { now: drawnNow });
 
@@ -67,7 +69,7 @@ const refusal = (promise: Promise<unknown>): Promise<unknown> =>
     (reason: unknown) => reason,
   );
 
-describe.each(disks)('%s, copy %i named', (disk, copy) => {
+describe.each(share(disks, 4))('%s, copy %i named', (disk, copy) => {
   const start = drawnDevice(disk).bytes;
   const fits = disk.split(' ').filter((word) => word !== '.').length;
   const size = fits === 5 ? start.length : fits * slotBytes;

@@ -1,4 +1,5 @@
 // Undo, cut off at every write there is: of what is undone, of the undo, and of the undo of that.
+
 import { describe, expect, it } from 'vitest';
 import type { UnixSeconds } from '../../lib/base/units.js';
 import type { Device } from '../../lib/device/device.js';
@@ -25,6 +26,7 @@ import { expectBytes } from '../support/bytes.js';
 import { drawnNow, drawSlot, examineImage } from '../support/disk.js';
 import { type Remap, spareWithData } from '../support/inside.js';
 import { drawnDevice, now } from '../support/spare.js';
+import { share } from '../support/tier.js';
 
 const none = () => ({});
 const fates: readonly InFlight[] = ['old', 'new', 'torn'];
@@ -101,7 +103,7 @@ async function* cutAtEachWrite(image: Uint8Array, operate: (device: Device) => P
   }
 }
 
-describe.each(rows)('%s of %s', (command, disk) => {
+describe.each(share(rows, 3))('%s of %s', (command, disk) => {
   const image = regionOf(drawnDevice(disk)).slice();
   const operate = operations[command] as Operation<unknown>;
 

@@ -1,6 +1,7 @@
 // A fault of each kind at each write and read of commit, create, repair and handover, alone and together with a power cut
 // at each write: what is found afterwards obeys guarantee A or B of format.md rule 8, and what the error said is
 // true. A failure names its scenario, fault and cut; the seed is the device's.
+
 import { describe, expect, it } from 'vitest';
 import { type Fault, type FaultRule, type InFlight, LyingDevice } from '../../lib/device/lying-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
@@ -11,6 +12,7 @@ import type { Report } from '../../lib/store/examine.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { drawnNow, examineImage } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
+import { share } from '../support/tier.js';
 
 const now = () => drawnNow;
 const seed = 7;
@@ -178,7 +180,7 @@ const isLie = (fault: Fault): boolean =>
   fault.fault === 'misdirected' ||
   (fault.fault === 'torn' && fault.acknowledged === true);
 
-describe.each(scenarios)('$name', (scenario) => {
+describe.each(share(scenarios, 4))('$name', (scenario) => {
   const start = drawnBytes(scenario.disk);
   const make = () => new LyingDevice(start, { seed });
 

@@ -1,5 +1,6 @@
 // One after the other: what is held is the same after the last as after the first tenth. CI runs some thousands,
 // `npm run soak` a million.
+
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { OperationError } from '../../lib/base/errors.js';
@@ -7,9 +8,10 @@ import { openDevice } from '../../lib/device/native-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { staysFlat } from '../support/flat.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
+import { tiered } from '../support/tier.js';
 
 const folder = scratchFolder();
-const commits = Number(process.env.DMREMAP_COMMITS ?? 1000);
+const commits = Number(process.env.DMREMAP_COMMITS ?? tiered(1000, 200));
 const opens = Number(process.env.DMREMAP_OPENS ?? 1000);
 /** Only a hang is to end them: a slow machine takes its time. */
 const timeout = 120_000 + 50 * commits + 20 * opens;

@@ -1,5 +1,6 @@
 // A device of the caller's rejects, in every way that there is, before, while and after its writes land: what does not prove that
 // nothing was written leaves the copies in doubt, and no commit is acknowledged that the medium does not hold.
+
 import { describe, expect, it } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { decodeCopy } from '../../lib/format/codec.js';
@@ -13,6 +14,7 @@ import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { spareWithData } from '../support/inside.js';
 import { type Answer, type Call, type Landed, RejectingDevice, ways } from '../support/rejecting-device.js';
 import { drawnDevice, now, offsetOf } from '../support/spare.js';
+import { share } from '../support/tier.js';
 
 const sectors = 8192n;
 const landings: readonly Landed[] = ['nothing', 'first group', 'half', 'all'];
@@ -57,7 +59,7 @@ const rows = ways.flatMap((way) =>
   landings.map((landed) => ({ way, landed, name: `${way.name}; landed: ${landed}` })),
 );
 
-it.each(rows)(
+it.each(share(rows, 9))(
   'a commit after one that was rejected with $name is whole, or is refused',
   async ({ way, landed }) => {
     for (const answer of answers) {
@@ -136,7 +138,7 @@ const works: readonly {
 const refusals = ['ERR_METADATA_EXISTS', 'ERR_METADATA_AMBIGUOUS', 'ERR_COPY_NOT_VALID'];
 
 /** Runs on a device that rejects one of its calls, whichever; then again on what that has left. */
-describe.each(works)(
+describe.each(share(works, 3))(
   '$name on a device that rejects a call',
   { timeout: 300_000 },
   ({ name, start, run }) => {

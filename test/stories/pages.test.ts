@@ -1,10 +1,12 @@
 // Each story of the pages, through the real binary: on an image, and on a loop device over it. `npm run stories` has it
 // write the pages with what is printed now.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { retold, runStory, storiesOf, timeless } from './stories.js';
 
 const folder = scratchFolder();
@@ -38,7 +40,7 @@ test('has a story for each way to lose a table', () => {
   ]);
 });
 
-describe.each(stories)('$name', (story) => {
+describe.each(share(stories, 4))('$name', (story) => {
   const promised = story.blocks.map(({ text, picture }) =>
     timeless(picture === undefined ? text : readFileSync(join(story.folderOfPage, picture), 'utf8')),
   );

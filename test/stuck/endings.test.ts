@@ -1,9 +1,11 @@
 // However a process or a worker ends, and wherever its writes are then: it is gone while the device still hangs, and what
 // the kernel has lands all the same, once the device comes back (io-contract.md rule 8). One process for each pair, on each engine;
 // where an engine cannot promise that, kept.test.ts shows what it does instead.
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
+import { share } from '../support/tier.js';
 import { asItShould, type End, EndingProcess, ends, type Step } from './ending.js';
 import { type Hanging, hangingKinds, openWhenFree } from './hanging.js';
 import { whyNo } from './reasons.js';
@@ -66,7 +68,12 @@ for (const { engine, title, fixture, make, leaves, holdsAtOnce } of kinds) {
 
     const rows = steps.flatMap((step) => ends.map((end) => [end, step] as const));
     const leaving = rows.filter(([, step]) => areRows(step, leaves(engine)));
-    it.each(leaving.filter(([end, step]) => !waits(step, end)))(
+    it.each(
+      share(
+        leaving.filter(([end, step]) => !waits(step, end)),
+        9,
+      ),
+    )(
       'does not keep what ends by `%s` with its writes in the step `%s`, and loses nothing of them',
       async (end, step) => {
         await using child = await start(step, end);

@@ -2,8 +2,10 @@
 // with any write where the engine promises no more, the kernel keeps it in the middle of its death, by whatever it ends,
 // and lets it go when the device comes back. Shown here so that nobody promises more. A worker leaves all the same where
 // the engine says so.
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { enginesToTry, guaranteesOf } from '../../lib/device/engines.js';
+import { share } from '../support/tier.js';
 import { asItShould, type End, EndingProcess, ends, type Step } from './ending.js';
 import { type Hanging, hangingKinds, openWhenFree } from './hanging.js';
 import { stuckLoop } from './loop.js';
@@ -41,7 +43,7 @@ for (const engine of enginesToTry()) {
       const writesOf = (step: Step) => (step === 'queued' ? 2 : Math.min(2, holdsAtOnce(engine)));
       const heldOf = (step: Step) => (step === 'queued' ? 1 : writesOf(step));
 
-      it.each(rows)(
+      it.each(share(rows, 9))(
         'keeps what ends by `%s` with its writes in the step `%s` until it answers, and not longer',
         async (end, step) => {
           const { path, tells } = disk;
@@ -82,30 +84,32 @@ for (const engine of enginesToTry()) {
       ['a file on FUSE', stuckFile],
     ] as const;
     const by = ['terminate', 'exit', 'natural', 'SIGKILL'] as const;
-    it.each(kinds.flatMap(([name, make]) => by.map((end) => [name, end, make] as const)))(
-      'on %s keeps what ends by `%s` until the device answers',
-      async (_, end, make) => {
-        await using disk = await make();
-        const { path } = disk;
-        await using child = await EndingProcess.start({
-          path,
-          step: 'flush',
-          end,
-          writes: 1,
-          fill: 1,
-          engine,
-        });
-        await disk.stall('fsync');
-        await child.go(() => disk.held(1, 'fsync'));
-        child.end();
-        await expectKept(child, end, engine, true);
-        await disk.pass();
-        await disk.release();
-        const { tookMs, stdout, ...how } = await child.ended();
-        expect(how).toEqual(asItShould(end));
-        await (await openWhenFree(path)).close();
-      },
-    );
+    it.each(
+      share(
+        kinds.flatMap(([name, make]) => by.map((end) => [name, end, make] as const)),
+        3,
+      ),
+    )('on %s keeps what ends by `%s` until the device answers', async (_, end, make) => {
+      await using disk = await make();
+      const { path } = disk;
+      await using child = await EndingProcess.start({
+        path,
+        step: 'flush',
+        end,
+        writes: 1,
+        fill: 1,
+        engine,
+      });
+      await disk.stall('fsync');
+      await child.go(() => disk.held(1, 'fsync'));
+      child.end();
+      await expectKept(child, end, engine, true);
+      await disk.pass();
+      await disk.release();
+      const { tookMs, stdout, ...how } = await child.ended();
+      expect(how).toEqual(asItShould(end));
+      await (await openWhenFree(path)).close();
+    });
   });
 }
 

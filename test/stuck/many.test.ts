@@ -1,5 +1,6 @@
 // One, 32 and 1,000 operations on a device that hangs (io-contract.md rules 3 to 8). Nothing here is timed: what must not wait for
 // the device is shown to have happened while the device still holds what it held.
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
@@ -7,6 +8,7 @@ import type { Device } from '../../lib/device/device.js';
 import { enginesToTry } from '../../lib/device/engines.js';
 import { nativeUsage } from '../../lib/device/native.js';
 import { openDevice } from '../../lib/device/native-device.js';
+import { share } from '../support/tier.js';
 import { stuckLoop } from './loop.js';
 import { whyNo } from './reasons.js';
 import { type StuckFile, stuckFile } from './stuck-file.js';
@@ -58,7 +60,10 @@ const devices = [
   ['a loop device', 'stuckLoop', () => stuckLoop({ sizeBytes })],
 ] as const;
 
-const onEach = enginesToTry().flatMap((engine) => devices.map((row) => [engine, ...row] as const));
+const onEach = share(
+  enginesToTry().flatMap((engine) => devices.map((row) => [engine, ...row] as const)),
+  3,
+);
 
 for (const [engine, title, fixture, make] of onEach) {
   const no = whyNo(fixture);

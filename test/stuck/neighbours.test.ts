@@ -1,6 +1,7 @@
 // What hangs on one device touches no other of the same process: not while that lives, and where the engine says so
 // (`guarantees.freesOtherDevices`) not when it ends either. Where it does not say so, or where no process can exit, the
 // other device is free once the first has answered.
+
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
@@ -11,6 +12,7 @@ import type { Device } from '../../lib/device/device.js';
 import { type EngineName, enginesToTry, guaranteesOf } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { frozenFile } from './frozen-file.js';
 import { openWhenFree } from './hanging.js';
 import { stuckLoop } from './loop.js';
@@ -130,7 +132,10 @@ for (const [engine, title, fixture, make] of onEach) {
     });
 
     const ends = ['SIGKILL', 'exit', 'terminate'] as const;
-    const rows = (['read', 'write'] as const).flatMap((kind) => ends.map((end) => [end, kind] as const));
+    const rows = share(
+      (['read', 'write'] as const).flatMap((kind) => ends.map((end) => [end, kind] as const)),
+      3,
+    );
     it.each(rows)('what ends by `%s` with a stuck %s frees the other device', async (end, kind) => {
       await using disk = await make();
       await endsBeside(disk, engine, kind, end, async (other, holder) => {

@@ -1,6 +1,7 @@
 // Workers that are terminated with writes in flight on a device that hangs, hundreds of times in one process: it does not
 // crash, and nothing of them stays with it: no ring, descriptor, mapping, thread or handle; where the engine lets a process
 // leave, not even while their writes are stuck. Those land when the device comes back.
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { type EngineName, enginesToTry, guaranteesOf } from '../../lib/device/engines.js';
 import type { NativeUsage } from '../../lib/device/native.js';
+import { tiered } from '../support/tier.js';
 import { openWhenFree } from './hanging.js';
 import { stuckLoop } from './loop.js';
 import { whyNo } from './reasons.js';
@@ -107,12 +109,12 @@ const warmUp = 12; // Until Node has its threads and V8 its memory.
 
 const noLoop = whyNo('stuckLoop');
 describe.skipIf(noLoop !== undefined).each(engines)(noLoop ?? 'a stuck loop device with %s', (engine) => {
-  it('is taken by a hundred workers in turn, each terminated with its writes in flight, and has all of them', async () => {
+  it('is taken by workers in turn, each terminated with its writes in flight, and has all of them', async () => {
     await using disk = await stuckLoop();
     await disk.stall('write');
     await using terminator = new Terminator(engine);
     let before: Found | undefined;
-    const rounds = 100;
+    const rounds = tiered(100, 15);
     for (let round = 0; round < warmUp + rounds; round++) {
       if (round === warmUp) before = await terminator.look();
       expect(await terminator.start(disk.path, round)).toMatchObject(inFlight);
@@ -135,7 +137,7 @@ describe.skipIf(noLoop !== undefined).each(engines)(noLoop ?? 'a stuck loop devi
 const noFile = whyNo('stuckFile');
 describe.skipIf(noFile !== undefined).each(engines)(noFile ?? 'many stuck files with %s', (engine) => {
   it('keep nothing of the workers that were terminated, one after the other, with writes in flight to each', async () => {
-    const rounds = 76;
+    const rounds = tiered(76, 12);
     const names = Array.from({ length: warmUp + rounds }, (_, index) => `disk-${index}`);
     const sizeBytes = 32 * 1024;
     await using file = await stuckFile({

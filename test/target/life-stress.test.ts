@@ -1,5 +1,6 @@
 // Stress with continuous I/O: readers and writers over one area, which is remapped piece by piece as writes fail, and a target that is
 // removed at a random moment and opened again. Every sector of every read is held against what may be there (sector-log.ts).
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
 import { engineNames } from '../../lib/device/engines.js';
@@ -8,9 +9,10 @@ import { RemapTarget } from '../../lib/target/remap-target.js';
 import { whyNo } from '../stuck/reasons.js';
 import { type Random, random } from '../support/random.js';
 import { SectorLog } from '../support/sector-log.js';
+import { tiered } from '../support/tier.js';
 import { expectNothingLeft, type TroubledDevice, troubledDevices, whenFree } from './life-devices.js';
 
-const rounds = Number(process.env.DMREMAP_STRESS ?? 3);
+const rounds = Number(process.env.DMREMAP_STRESS ?? tiered(3, 1));
 const seed = Number(process.env.DMREMAP_SEED ?? Date.now() % 1_000_000) + 1;
 const timeout = 60_000 + 5_000 * rounds;
 const area = 256;

@@ -1,6 +1,7 @@
 // Unload with active targets: a process that exits, and a worker that is terminated, with 50 live targets, each with a write under
 // way. io_uring leaves while the devices hang, and its writes keep every successor out until they have landed. The other engines
 // leave as soon as the device answers, as their guarantees say.
+
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { RemapTarget } from '../../lib/target/remap-target.js';
 import { whyNo } from '../stuck/reasons.js';
 import { type StuckFile, stuckFile } from '../stuck/stuck-file.js';
 import { whenStuck } from '../stuck/threads.js';
+import { share } from '../support/tier.js';
 import { sectors, whenFree } from './life-devices.js';
 
 const script = join(import.meta.dirname, '../fixtures/live-targets.mjs');
@@ -52,7 +54,7 @@ describe.skipIf(no !== undefined)(no ?? `unload with active targets, ${count} of
       ends.map(([title, end, status]) => [title, titles[trouble], engine, { trouble, end, status }] as const),
     ),
   );
-  it.each(rows)('%s, %s (%s)', async (_, __, engine, { trouble, end, status }) => {
+  it.each(share(rows, 5))('%s, %s (%s)', async (_, __, engine, { trouble, end, status }) => {
     row++;
     const paths = names.flatMap((name) => [pair(name).main, pair(name).spare]);
     const words = [library, engine, end, String(row), ...paths];
