@@ -64,8 +64,10 @@ function wayWith(report: Report, table: ValidSlot): { moves: string | null; isLo
   const { inside } = plan({});
   const isLost = inside.every(({ holds, part }) => holds === 'metadata' || part === 'slack');
   if (isExhausted(report.copies) || unreadableCopies(report).length > 0) return { moves: null, isLost };
+  //  What is known to be metadata is no data: moved, it would be taken for some.
+  const doubts = inside.some(({ holds }) => holds === 'doubtful') ? [false, true] : [false];
   const found = [false, true]
-    .flatMap((allowDataInMetadata) => [false, true].map((doubtful) => ({ allowDataInMetadata, doubtful })))
+    .flatMap((allowDataInMetadata) => doubts.map((doubtful) => ({ allowDataInMetadata, doubtful })))
     .find((options) => {
       const { moves, refusal } = plan({ ...options, allowUnsafe: true });
       return moves.length > 0 && refusal === null;

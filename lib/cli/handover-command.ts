@@ -18,7 +18,7 @@ import {
 } from './command.js';
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
-import { escapeText, jsonText } from './escape.js';
+import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { copyToHandOver, handoverSource } from './handover-plan.js';
 import { choiceOption, timeoutOption } from './numbers.js';
@@ -124,6 +124,10 @@ function tell(context: Context, args: Args, path: string, { source, done }: Hand
   const { copy, slot } = source;
   const { sequenceNumber, activeRemaps } = slot.header;
   const status = done === null ? exitBits.clean : statusOfCommit(done.commit, done.after);
+  const refusals = done?.after.activation.admission?.reasons ?? [];
+  for (const reason of refusals) {
+    context.stderr.write(`dmremap: warning: ${escapeMessage(`${path}: ${reason}`)}\n`);
+  }
   if (args.flags.has('json')) {
     const document = {
       schema: 'dmremap.handover/1',
@@ -143,7 +147,7 @@ function tell(context: Context, args: Args, path: string, { source, done }: Hand
       `handed over ${escapeText(path)}: ${counted(activeRemaps, 'remap')} of copy ${copy}, sequence ${sequenceNumber} before`,
       `  written with sequence 1: ${copies}`,
       ...commitEnd(done.commit, done.after).map((line) => `  ${line}`),
-      ...(status === exitBits.clean
+      ...(status === exitBits.clean && refusals.length === 0
         ? ['the kernel module can take it: what it writes has sequence 2 and more']
         : []),
     ]);

@@ -71,10 +71,12 @@ function legend(inside: readonly InsideEntry[]): string[] {
       ? ['behind a structure: no checksum tells whether the module has written over it']
       : []),
     ...(some(({ holds, pending }) => holds === 'metadata' && !pending)
-      ? ['metadata: the data is lost; `remap remove` gives such a remap up']
+      ? ['metadata: the data is lost; `remap remove --allow-data-in-metadata` gives such a remap up']
       : []),
     ...(some(({ holds, pending }) => holds === 'metadata' && pending)
-      ? ['metadata, PENDING: the data may be on main; `remap remove` makes that the place of it again']
+      ? [
+          'metadata, PENDING: the data may be on main; `remap remove --allow-data-in-metadata` makes that its place again',
+        ]
       : []),
     ...(some(({ pending }) => pending)
       ? [

@@ -1,6 +1,8 @@
 // Room: cli. `dmremap remap lookup`: where sectors of the main device are, by the table of a spare.
 import { geometries } from '../format/geometry.js';
+import { pendingOriginals } from '../store/module-lints.js';
 import { RemapTable, type Run } from '../store/remap-table.js';
+import { listOf, pick } from '../store/words.js';
 import { type Args, notEmpty, UsageError } from './args.js';
 import { type Command, jsonOption, print } from './command.js';
 import { jsonText } from './escape.js';
@@ -19,6 +21,8 @@ interface Wanted {
 
 interface Found extends Wanted {
   readonly runs: readonly Run[];
+  /** The originals among them that a running target of the kernel module does not look up (format.md section 5). */
+  readonly pending: readonly bigint[];
 }
 
 export const remapLookupCommand: Command = {
@@ -49,7 +53,8 @@ export const remapLookupCommand: Command = {
       },
       report.entries,
     );
-    const found = wanted.map((one) => lookUp(remaps, one));
+    const pending = pendingOriginals(shown);
+    const found = wanted.map((one) => lookUp(remaps, one, pending));
     if (args.flags.has('json')) {
       const { copy } = shown;
       const sequence = `${header.sequenceNumber}`;
@@ -58,7 +63,7 @@ export const remapLookupCommand: Command = {
       context.stdout.write(
         jsonText({ schema: 'dmremap.remap-lookup/1', ...from, lookups: found.map(toJson) }),
       );
-    } else print(context, runTable(found));
+    } else print(context, [...runTable(found), ...pendingText(found)]);
     return status;
   },
 };
@@ -79,12 +84,16 @@ function operandsOf({ operands }: Args): { path: string; wanted: readonly Wanted
   return { path: notEmpty(path, 'PATH', name), wanted };
 }
 
-function lookUp(remaps: RemapTable, wanted: Wanted): Found {
+function lookUp(remaps: RemapTable, wanted: Wanted, pending: readonly bigint[]): Found {
   const { text, first, count } = wanted;
   if (first + count > remaps.mainSectors) {
     throw new UsageError(`'${text}' does not lie on main, which has ${remaps.mainSectors} sectors`, name);
   }
-  return { ...wanted, runs: remaps.lookupRange(first, count) };
+  return {
+    ...wanted,
+    runs: remaps.lookupRange(first, count),
+    pending: pending.filter((original) => first <= original && original < first + count),
+  };
 }
 
 function runTable(found: readonly Found[]): string[] {
@@ -107,9 +116,18 @@ function runTable(found: readonly Found[]): string[] {
   );
 }
 
+function pendingText(found: readonly Found[]): string[] {
+  const pending = [...new Set(found.flatMap((one) => one.pending))];
+  if (pending.length === 0) return [];
+  const sectors = `original ${pick(pending.length, 'sector', 'sectors')} ${listOf(pending.slice(0, 8).map(String))}`;
+  const more = pending.length > 8 ? ` and ${pending.length - 8} more` : '';
+  return [`PENDING: ${sectors}${more}: the kernel module reads and writes main there until its next load`];
+}
+
 /** One of the `lookups` of dmremap.remap-lookup/1 (docs/remap-lookup.schema.json). */
-const toJson = ({ first, count, runs }: Found) => ({
+const toJson = ({ first, count, runs, pending }: Found) => ({
   original: `${first}`,
   count: `${count}`,
   runs: runs.map((run) => ({ device: run.device, sector: `${run.sector}`, count: `${run.count}` })),
+  pending: pending.map(String),
 });

@@ -30,7 +30,7 @@ import {
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
 import { documentName, readDocument } from './document-file.js';
-import { escapeText, jsonText } from './escape.js';
+import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { ExplainedError } from './failure.js';
 import { tableInFile } from './file-table.js';
 import { copyOption, timeoutOption } from './numbers.js';
@@ -232,6 +232,10 @@ function tell(context: Context, args: Args, path: string, source: Source, restor
   const { commit, after, backup, sectors, output } = restored;
   const { header } = source.slot;
   const exitStatus = statusOfCommit(commit, after);
+  for (const { id, message } of after.lints) {
+    if (id !== 'unaligned-entries' && id !== 'module-refuses') continue;
+    context.stderr.write(`dmremap: warning: ${escapeMessage(`${path}: ${message}`)}\n`);
+  }
   if (args.flags.has('json')) {
     const document = {
       schema: 'dmremap.restore/1',

@@ -1,7 +1,6 @@
 // Why a device is busy, in words. Reads only procfs and sysfs, which answer without asking any device.
-import { constants, readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { entriesOf, hostRoots, linesOf, numberIn, type Roots, unescaped } from './procfs.js';
+import { entriesOf, hostRoots, linesOf, numberIn, processName, type Roots, unescaped } from './procfs.js';
 
 /** A sentence part such as "it is mounted on /srv", or undefined where nobody is seen: then it may be a ghost write. */
 export function whoHolds(major: number, minor: number, roots = hostRoots): string | undefined {
@@ -103,50 +102,18 @@ export function loopOver(path: string, { sys } = hostRoots): string | undefined 
   return name && `/dev/${name}`;
 }
 
-/** A process that has this device node open for writing, as far as this process may look into others. */
-export const whoWrites = (path: string): string | undefined => lookForWriter(path).by;
-
-/** The same, and whether it could look into every process. */
-export function lookForWriter(
-  path: string,
-  roots = hostRoots,
-): { readonly by: string | undefined; readonly complete: boolean } {
-  const { proc } = roots;
-  const processes = entriesOf(proc).filter((entry) => /^\d+$/.test(entry));
-  let complete = processes.length > 0;
-  for (const pid of processes) {
-    const descriptors = descriptorsOf(`${proc}/${pid}`);
-    if (descriptors === undefined) complete = false;
-    if (descriptors?.some((fd) => writes(`${proc}/${pid}`, fd, path))) {
-      return { by: `${processName(pid, roots)} has it open for writing`, complete };
-    }
-  }
-  return { by: undefined, complete };
+/**
+ * Whether a loop device is as large as the file: its backing file may be this one, under another name or at another place. Both
+ * would have to be looked at to know, and one that has nothing to do with the spare may hang.
+ */
+export function mayBeUnderLoop(sizeBytes: bigint, { sys }: Roots): boolean {
+  return entriesOf(`${sys}/block`).some((entry) => {
+    if (!entry.startsWith('loop')) return false;
+    const folder = `${sys}/block/${entry}`;
+    const [backing = ''] = linesOf(`${folder}/loop/backing_file`);
+    if (backing === '') return false;
+    const bytes =
+      BigInt(numberIn(`${folder}/size`) ?? 0) * 512n + BigInt(numberIn(`${folder}/loop/offset`) ?? 0);
+    return bytes <= sizeBytes && sizeBytes < bytes + 4096n;
+  });
 }
-
-/** Undefined where it may not be looked at. A process that is gone has none. */
-function descriptorsOf(folder: string): readonly string[] | undefined {
-  try {
-    return readdirSync(`${folder}/fd`);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'EACCES' || code === 'EPERM' ? undefined : [];
-  }
-}
-
-function writes(folder: string, fd: string, path: string): boolean {
-  try {
-    if (readlinkSync(`${folder}/fd/${fd}`) !== path) return false;
-  } catch {
-    return false; //  Closed meanwhile.
-  }
-  const flags = /^flags:\s*([0-7]+)$/m.exec(linesOf(`${folder}/fdinfo/${fd}`).join('\n'))?.[1] ?? '0';
-  return (Number.parseInt(flags, 8) & accessMode) !== 0;
-}
-
-const accessMode = constants.O_WRONLY | constants.O_RDWR;
-
-const processName = (pid: string, { proc }: Roots): string => {
-  const [name = ''] = linesOf(`${proc}/${pid}/comm`);
-  return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
-};

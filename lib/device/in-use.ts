@@ -2,11 +2,12 @@
 // opened exclusively for this, since a `dmsetup create` at the same moment would fail: procfs, sysfs and dmsetup are asked.
 import { readlinkSync, realpathSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { mountedElsewhere, openersOf } from './descriptors.js';
 import type { DeviceInfo } from './device.js';
 import {
   isSwap,
-  lookForWriter,
   loopOver,
+  mayBeUnderLoop,
   numberOfLoop,
   relatedNumbers,
   underLoop,
@@ -31,7 +32,7 @@ export async function inUse(
   try {
     const real = realpathSync(path);
     if (kind === 'block') return await useOfBlock(identity.deviceNumber, real, sources, signal);
-    return await useOfFile(identity.deviceNumber, identity.inode, real, sources, signal);
+    return await useOfFile(info, real, sources, signal);
   } catch {
     return unknownUse; //  The path leads nowhere by now.
   }
@@ -50,16 +51,17 @@ async function useOfBlock(
   if (holder !== undefined) return held(holder);
   const mapped = await mappedUse(relatedNumbers(number, sources), sources, signal);
   if (mapped.state === 'used') return held(mapped.by);
-  const { by, complete } = lookForWriter(real, sources);
+  const openers = openersOf({ path: real }, sources);
+  const mounted = mountedElsewhere(number, sources);
+  const by = openers.by ?? mounted.by;
   if (by !== undefined) return held(by);
-  return mapped.state === 'none' && complete && seesEveryProcess(sources)
-    ? { state: 'free', by: null }
-    : unknownUse;
+  //  Who has it open for reading may have it exclusively (open(2), O_EXCL), which procfs does not show.
+  const isKnown = openers.complete && !openers.isDoubtful && mounted.complete && seesEveryProcess(sources);
+  return mapped.state === 'none' && isKnown ? { state: 'free', by: null } : unknownUse;
 }
 
 async function useOfFile(
-  number: string,
-  inode: bigint | null,
+  { identity, sizeBytes }: DeviceInfo,
   real: string,
   sources: MappedSources,
   signal?: AbortSignal,
@@ -71,6 +73,7 @@ async function useOfFile(
     const mapped = await mappedUse(relatedNumbers(numberOfLoop(loop, sources), sources), sources, signal);
     return held(mapped.state === 'used' ? `${clause}, and ${mapped.by}` : clause);
   }
+  const { deviceNumber: number = '', inode = null } = identity ?? {};
   if (inode === null) return unknownUse;
   const [major = 0, minor = 0] = number.split(':').map(Number);
   //  The kernel gathers the locks of all processors for it, which takes milliseconds: not in this thread.
@@ -80,7 +83,11 @@ async function useOfFile(
   if (by !== undefined) return held(by);
   //  btrfs and overlayfs have numbers of their own for files: there it may be the same file.
   if (lines.some((line) => line.includes(`:${inode} `))) return unknownUse;
-  return seesEveryProcess(sources) ? { state: 'free', by: null } : unknownUse;
+  const openers = openersOf({ path: real, inode }, sources);
+  if (openers.by !== undefined) return held(openers.by);
+  //  Whoever only reads a file holds nothing of it; but what has its inode under another name may be the same file.
+  const isKnown = openers.complete && !openers.isDoubtful && seesEveryProcess(sources);
+  return isKnown && !mayBeUnderLoop(sizeBytes, sources) ? { state: 'free', by: null } : unknownUse;
 }
 
 /** In another PID namespace the processes and locks of the host are not shown (pid_namespaces(7); its first has this number). */

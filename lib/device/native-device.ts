@@ -8,6 +8,7 @@ import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
 import { eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
+import { watchDisk } from './parent-disk.js';
 import {
   errnoName,
   type Issued,
@@ -103,6 +104,7 @@ class NativeDevice extends EngineDevice {
   readonly #native: Native = native();
   readonly #device: number;
   readonly #allocating = new Set<Promise<void>>();
+  readonly #isDiskGone: () => boolean;
 
   constructor(path: string, writable: boolean, opened: OpenedDevice, window: number, engine: EngineName) {
     super();
@@ -121,6 +123,7 @@ class NativeDevice extends EngineDevice {
       direct,
     };
     this.#device = opened.device;
+    this.#isDiskGone = kind === 'block' ? watchDisk(this.info.identity) : () => false;
     this.#native.addon.configure(this.#device, window);
     lostDevices.register(this, this.#device, this);
   }
@@ -179,7 +182,8 @@ class NativeDevice extends EngineDevice {
   }
 
   protected override sizeNow(): bigint | undefined {
-    return this.info.kind === 'block' ? this.#native.addon.size(this.#device) : undefined;
+    if (this.info.kind !== 'block') return undefined;
+    return this.#isDiskGone() ? 0n : this.#native.addon.size(this.#device);
   }
 
   protected override holdLoop(): () => void {

@@ -30,7 +30,7 @@ export function openError(
       if (errno !== 'EAGAIN') return fail('ERR_IO', `flock failed: ${errno}`);
       return fail(
         'ERR_DEVICE_BUSY',
-        'another process holds its lock, or a write of an earlier one is still in flight',
+        'another process holds its lock, a write of an earlier one is still in flight, or an open that was aborted is still ending',
       );
     case 'loop':
       if (errno !== 'EBUSY')
@@ -70,7 +70,8 @@ function byErrno(errno: string | undefined, major: number, minor: number): [Erro
     case 'ETXTBSY':
       return ['ERR_DEVICE_BUSY', 'the file is in use (ETXTBSY)'];
     case 'EBUSY': {
-      const unseen = 'somebody holds it exclusively, or a write of an earlier process is still in flight';
+      const unseen =
+        'somebody holds it exclusively, a write of an earlier process is still in flight, or an open that was aborted is still ending';
       return ['ERR_DEVICE_BUSY', `the device is busy: ${whoHolds(major, minor) ?? unseen}`];
     }
     case 'ENXIO':

@@ -3,10 +3,11 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import type { CancelOptions } from '../base/cancellable.js';
 import { DmremapError, type ErrorCode, errorCodes } from '../base/errors.js';
+import { whoWrites } from './descriptors.js';
 import type { DeviceInfo } from './device.js';
 import { numbersOf } from './device-number.js';
 import type { EngineName } from './engines.js';
-import { isSwap, loopOver, underLoop, whoHolds, whoLocks, whoWrites } from './holder.js';
+import { isSwap, loopOver, underLoop, whoHolds, whoLocks } from './holder.js';
 import { openDevice } from './native-device.js';
 import { linesOf, numberIn, unescaped } from './procfs.js';
 

@@ -34,3 +34,9 @@ export function numberIn(path: string): number | undefined {
 /** A path as mountinfo and swaps hold it: blanks, line feeds and backslashes stand in octal (proc_pid_mountinfo(5)). */
 export const unescaped = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+/** `process 4418 (node)` */
+export const processName = (pid: string, { proc }: Roots): string => {
+  const [name = ''] = linesOf(`${proc}/${pid}/comm`);
+  return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
+};

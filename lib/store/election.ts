@@ -98,18 +98,24 @@ export function bySequence(copies: readonly SlotCopy[]): Map<Sequence, ValidSlot
 /**
  * The valid copies that have a lower sequence than another valid copy and yet a newer timestamp: the module has
  * restarted its counter, and an older table outranks the newer one (format.md rule 2). Copies from the future take
- * no part on either side.
+ * no part on either side, but for one case: an empty table above one that is not is what a wipe leaves half-way, by a
+ * host whose clock is behind.
  */
 export function regressions(copies: readonly SlotCopy[], now: UnixSeconds): number[] {
-  const present = validCopies(copies).filter(({ slot }) => !isFromFuture(slot.header.timestampSeconds, now));
-  return numbersOf(
-    present.filter(({ slot: { header } }) =>
-      present.some(
-        ({ slot: { header: other } }) =>
-          header.sequenceNumber < other.sequenceNumber && header.timestampSeconds > other.timestampSeconds,
+  const valid = validCopies(copies);
+  const isPresent = ({ slot }: ValidSlot) => !isFromFuture(slot.header.timestampSeconds, now);
+  const isEmpty = ({ slot }: ValidSlot) => slot.header.activeRemaps === 0;
+  const regressed = valid.filter((one) =>
+    valid
+      .filter(isPresent)
+      .some(
+        (other) =>
+          one.slot.header.sequenceNumber < other.slot.header.sequenceNumber &&
+          one.slot.header.timestampSeconds > other.slot.header.timestampSeconds &&
+          (isPresent(one) || (isEmpty(other) && !isEmpty(one))),
       ),
-    ),
   );
+  return numbersOf(regressed);
 }
 
 const endOfTime = unixSeconds(u64Max);

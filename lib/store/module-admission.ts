@@ -23,6 +23,7 @@ export interface AdmissionInput {
 }
 
 const defaultOverheadPercent = 2;
+const minMainSectors = 2048n;
 
 /**
  * Sectors that a spare must have, every division rounded down as the module does:
@@ -57,10 +58,15 @@ export function admissionOf(input: AdmissionInput): Admission {
         `and the spare of ${spareBlockBytes}.`,
     );
   }
+  if (mainSectors < minMainSectors) {
+    reasons.push(
+      `The kernel module refuses to create the target (ENOSPC): main has ${mainSectors} sectors, and must have ${minMainSectors}.`,
+    );
+  }
   if (spareSectors < neededSectors) {
     reasons.push(
       `The kernel module refuses to create the target (ENOSPC): the spare has ${spareSectors} sectors, and for a main ` +
-        `of ${mainSectors} it must have ${neededSectors}${otherParameter(input, block)}.`,
+        `of ${mainSectors} it must have ${neededSectors}${otherBlocks(input, block)}${otherParameter(input, block)}.`,
     );
   }
   return {
@@ -69,6 +75,14 @@ export function admissionOf(input: AdmissionInput): Admission {
     neededSectors,
     assumedOverheadPercent: defaultOverheadPercent,
   };
+}
+
+/** An image does not show what logical blocks its disk has. */
+function otherBlocks({ mainSectors, spareSectors }: AdmissionInput, block: number | undefined): string {
+  const needed = neededSpareSectors(mainSectors, defaultOverheadPercent, 4096);
+  return block === undefined && spareSectors >= needed
+    ? ` where logical blocks have 512 bytes, and ${needed} where they have 4096`
+    : '';
 }
 
 /** The highest parameter below the default with which the spare would do. */

@@ -31,12 +31,16 @@ function refusals({ ours, admission }: ModuleLintInput): CopyLint[] {
   return [copyLint('module-refuses', [ours.copy], admission.reasons.join(' '))];
 }
 
+/** The originals of the PENDING entries in force: a running target may not use them before its next load. */
+export const pendingOriginals = (shown: ValidSlot): Sector[] =>
+  inForce(shown)
+    .filter(isPending)
+    .map(({ originalSector }) => originalSector);
+
 /** As `test_remap` leaves an entry, and as the module has written every one that it has made since its last load (format.md section 5). */
 function pendingEntries({ shown }: ModuleLintInput): CopyLint[] {
   if (shown === null) return [];
-  const pending = inForce(shown)
-    .filter(isPending)
-    .map(({ originalSector }) => originalSector);
+  const pending = pendingOriginals(shown);
   if (pending.length === 0) return [];
   const message =
     `Copy ${shown.copy} has ${pending.length} PENDING ${pick(pending.length, 'entry', 'entries')} ` +

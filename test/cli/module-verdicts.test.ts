@@ -46,6 +46,10 @@ describe('a spare of 1 MiB for a main of 131,072 sectors', () => {
     });
     const examine = await dmremap(cwd, ['examine', spare]);
     expect(examine.stdout.replace(/\s+/g, ' ')).toContain(refused);
+    expect((await dmremap(cwd, ['remap', 'add', spare, '1000'])).status).toBe(0);
+    const handover = await dmremap(cwd, ['handover', spare]);
+    expect(handover.stderr).toContain(refused);
+    expect(handover.stdout).not.toContain('the kernel module can take it');
     const dmsetup = await dmremap(cwd, ['export', '--format=dmsetup', '--main=/dev/sda', spare]);
     expect(dmsetup.stderr).toContain(`dmremap: note: The kernel module ${refused}`);
   });
@@ -154,6 +158,12 @@ describe.skipIf(reason !== undefined)(`a spare with logical blocks of 4096 bytes
     const check = await run('check', loop.path);
     expect(check.status).toBe(0);
     expect(check.stdout).toMatch(/warning {2}unaligned-entries {2}The device has logical blocks of 4096/);
+    const dump = await run('dump', '--json', loop.path);
+    writeFileSync(join(cwd, 'table.json'), dump.stdout);
+    const restored = await run('restore', '--dump', join(cwd, 'table.json'), loop.path);
+    expect(restored.status, restored.stderr).toBe(0);
+    expect(restored.stderr).toContain('warning: ');
+    expect(restored.stderr).toContain('no whole group of 8');
     //  What is broken already is in nobody's way.
     expect((await run('remap', 'add', loop.path, ...group(6000))).status).toBe(0);
     expect((await run('remap', 'remove', loop.path, '9101')).status).toBe(0);

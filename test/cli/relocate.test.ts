@@ -137,7 +137,9 @@ describe('the plan', () => {
   test('check names the command before a repair, which would be refused', async () => {
     write();
     const { stdout } = await spawned(folder, ['check', spare]);
-    expect(stdout).toMatch(/Relocate: 3 remaps .*:\n +dmremap relocate .*\n +Repair: /);
+    expect(stdout).toMatch(
+      /Relocate: 3 remaps .*:\n +dmremap relocate .*\n +Repair, once the data is moved: /,
+    );
   });
 
   test('where nothing is inside there is nothing to do', async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { drawSlot } from '../support/disk.js';
+import { drawSlot, patchSlot } from '../support/disk.js';
 import { scratchFolder } from '../support/scratch.js';
 import { backupsIn, dmremap, documentOf, goldenFile, stateOf, undo } from './harness.js';
 
@@ -147,6 +147,7 @@ describe('remap lookup', () => {
             { device: 'spare', sector: '3000', count: '1' },
             { device: 'main', sector: '1001', count: '1' },
           ],
+          pending: [],
         },
         {
           original: '0',
@@ -156,9 +157,22 @@ describe('remap lookup', () => {
             { device: 'spare', sector: '3000', count: '1' },
             { device: 'main', sector: '1001', count: '15383' },
           ],
+          pending: [],
         },
       ],
     });
+  });
+
+  test('of a PENDING entry it says that the module does not use it yet', async () => {
+    const path = join(folder, 'pending.img');
+    const slot = patchSlot(drawSlot({ remaps: [[5n, 4000n]] }), 346, [1, 0]);
+    writeFileSync(path, Buffer.concat(Array.from({ length: 5 }, () => slot)));
+    const text = await dmremap(folder, ['remap', 'lookup', path, '0+9', '100']);
+    const says =
+      'PENDING: original sector 5: the kernel module reads and writes main there until its next load';
+    expect(text).toMatchObject({ status: 0, stdout: expect.stringContaining(says) });
+    const json = await dmremap(folder, ['remap', 'lookup', '--json', path, '0+9', '100']);
+    expect(documentOf(json.stdout).lookups).toMatchObject([{ pending: ['5'] }, { pending: [] }]);
   });
 
   test('--copy looks into another table; without it a doubt is told', async () => {

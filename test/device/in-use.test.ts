@@ -170,30 +170,95 @@ describe('everything else', () => {
     expect(await learned({ files: { ...disk, ...more } })).toEqual({ state: 'held', by });
   });
 
-  test('a process that has it open for writing', async () => {
-    const root = mkdtempSync(join(folder, 'fds-'));
-    const node = zeroFile(join(root, 'sdb'), 512);
+  interface Opener {
+    /** What its descriptor leads to; the device or file itself where it is left out. */
+    readonly target?: string;
+    readonly flags: string;
+    readonly inode?: string;
+    /** Of its own mount namespace. */
+    readonly mounts?: string;
+  }
+  const block = { kind: 'block', inode: null } as const;
+  const file = { kind: 'file', inode: 123n } as const;
+  const loopOfSize = (sectors: number) => ({
+    'sys/block/loop3/loop/backing_file': '/other/name\n',
+    'sys/block/loop3/size': `${sectors}\n`,
+  });
+  const opens: [name: string, what: typeof block | typeof file, opener: Opener, more: Files, use: object][] =
+    [
+      [
+        'writes to a device',
+        block,
+        { flags: '0100002' },
+        {},
+        { state: 'held', by: 'process 77 (qemu) has it open for writing' },
+      ],
+      ['reads a device, exclusively perhaps', block, { flags: '0100000' }, {}, unknown],
+      ['writes to something else', block, { target: '/dev/sdc', flags: '0100002' }, {}, free],
+      [
+        'has the device mounted in a namespace of its own',
+        block,
+        { target: '/dev/sdc', flags: '0100002', mounts: '1 2 8:16 / /mnt rw - ext4 /dev/sdb rw\n' },
+        {},
+        { state: 'held', by: 'it is mounted in the mount namespace of process 77 (qemu)' },
+      ],
+      [
+        'writes to a file without a lock',
+        file,
+        { flags: '0100002' },
+        {},
+        { state: 'held', by: 'process 77 (qemu) has it open for writing' },
+      ],
+      ['reads a file', file, { flags: '0100000' }, {}, free],
+      [
+        'writes to a file of the same inode under another name',
+        file,
+        { target: '/other/name', flags: '0100002', inode: '123' },
+        {},
+        unknown,
+      ],
+      ['writes to another file', file, { target: '/other/name', flags: '0100002', inode: '124' }, {}, free],
+      [
+        'writes elsewhere, and a loop device is as large as the file',
+        file,
+        { target: '/x', flags: '02' },
+        loopOfSize(1),
+        unknown,
+      ],
+      [
+        'writes elsewhere, and a loop device is larger',
+        file,
+        { target: '/x', flags: '02' },
+        loopOfSize(9),
+        free,
+      ],
+    ];
+  test.each(opens)('a process that %s', async (_, { kind, inode }, opener, more, use) => {
+    const world = mkdtempSync(join(folder, 'open-'));
+    const path = zeroFile(join(world, 'sdb'), 512);
+    const { target = path, flags, inode: number = '1', mounts } = opener;
     const files = {
       ...disk,
+      'proc/locks': '',
       'proc/77/comm': 'qemu\n',
-      'proc/77/fdinfo/5': 'flags:\t0100002\n',
-      'proc/77/fd/x': '',
+      'proc/77/fdinfo/5': `flags:\t${flags}\nino:\t${number}\n`,
+      'proc/77/mountinfo': mounts ?? '',
+      ...more,
     };
-    const found = learned({ files, info: { path: node } });
-    expect(await found).toEqual(free);
-    const world = mkdtempSync(join(folder, 'open-'));
-    mkdirSync(join(world, 'proc/77/fd'), { recursive: true });
-    mkdirSync(join(world, 'proc/77/fdinfo'), { recursive: true });
-    symlinkSync(node, join(world, 'proc/77/fd/5'));
-    writeFileSync(join(world, 'proc/77/fdinfo/5'), 'flags:\t0100002\n');
-    writeFileSync(join(world, 'proc/77/comm'), 'qemu\n');
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(world, name)), { recursive: true });
+      writeFileSync(join(world, name), text);
+    }
+    for (const process of ['self', '77']) mkdirSync(join(world, `proc/${process}/ns`), { recursive: true });
+    mkdirSync(join(world, 'proc/77/fd'));
+    symlinkSync(target, join(world, 'proc/77/fd/5'));
+    symlinkSync('pid:[4026531836]', join(world, 'proc/self/ns/pid'));
+    symlinkSync('mnt:[1]', join(world, 'proc/self/ns/mnt'));
+    symlinkSync(mounts === undefined ? 'mnt:[1]' : 'mnt:[2]', join(world, 'proc/77/ns/mnt'));
     const { info } = new MemoryDevice(new Uint8Array(512));
-    const identity = { deviceNumber: '8:16', inode: null, diskSequence: null };
+    const identity = { deviceNumber: '8:16', inode, diskSequence: null };
     const sources = { sys: join(world, 'sys'), proc: join(world, 'proc'), dmsetup: [], timeoutMs: 1 };
-    expect(await inUse({ ...info, kind: 'block', path: node, identity }, undefined, sources)).toEqual({
-      state: 'held',
-      by: 'process 77 (qemu) has it open for writing',
-    });
+    expect(await inUse({ ...info, kind, path, identity }, undefined, sources)).toEqual(use);
   });
 
   test('nobody is sure in a PID namespace, of a device in memory, or where the path leads nowhere', async () => {

@@ -126,6 +126,20 @@ describe('regressions', () => {
   ])('%s: %j', (disk, copies) => {
     expect(regressions(copiesOf(disk), drawnNow)).toEqual(copies);
   });
+
+  test('an empty table above one with remaps from the future: a wipe that was stopped, with the clock still behind', () => {
+    const wiped = drawSlot({ sequence: 2n, remaps: [] });
+    const later = { timestamp: drawnNow + 1_000_000n };
+    const table = drawSlot({ sequence: 1n, ...later });
+    const report = examineSlots([wiped, wiped, table, table, table]);
+    expect(regressions(report.copies, drawnNow)).toEqual([2, 3, 4]);
+    expect(report.ambiguities).toEqual([{ kind: 'regression', copies: [2, 3, 4] }]);
+    //  Nothing to lose, or nothing that a wipe has made.
+    const empty = drawSlot({ sequence: 1n, remaps: [], ...later });
+    expect(regressions(examineSlots([wiped, wiped, empty, empty, empty]).copies, drawnNow)).toEqual([]);
+    const other = drawSlot({ sequence: 2n, remaps: [[7n, 4000n]] });
+    expect(regressions(examineSlots([other, other, table, table, table]).copies, drawnNow)).toEqual([]);
+  });
 });
 
 describe('the sequence to rise above', () => {

@@ -50,10 +50,23 @@ describe('the judgement', () => {
     expect(refused.accepts).toBe(false);
     expect(refused.reasons).toEqual([
       'The kernel module refuses to create the target (ENOSPC): the spare has 3548 sectors, and for a main of 131072 ' +
-        'it must have 3549; with spare_overhead_percent=1 it needs 1779.',
+        'it must have 3549 where logical blocks have 512 bytes, and 3196 where they have 4096; with ' +
+        'spare_overhead_percent=1 it needs 1779.',
     ]);
+    expect(of(3195n).reasons[0]).toContain('it must have 3549; with');
+    const known = admissionOf({ mainSectors: 131_072n, spareSectors: 3548n, spareBlockBytes: 512 });
+    expect(known.reasons[0]).toContain('it must have 3549; with');
     expect(of(1778n).reasons[0]).toContain('with spare_overhead_percent=0 it needs 12.');
     expect(of(11n).reasons[0]).not.toContain('spare_overhead_percent');
+  });
+
+  test('main must have 2,048 sectors', () => {
+    const of = (mainSectors: bigint) => admissionOf({ mainSectors, spareSectors: 8192n });
+    expect(of(2048n).accepts).toBe(true);
+    expect(of(2047n)).toMatchObject({
+      accepts: false,
+      reasons: [expect.stringContaining('main has 2047 sectors')],
+    });
   });
 
   test('logical blocks that differ are refused, where both are known', () => {

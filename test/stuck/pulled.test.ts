@@ -15,8 +15,10 @@ import { drawnNow, examineImage } from '../support/disk.js';
 import { loopDevice, scratchFolder, zeroFile } from '../support/scratch.js';
 import { failure, now } from '../support/spare.js';
 import { type StuckLoop, stuckLoop } from './loop.js';
+import { partitionOf } from './partition.js';
 import { whyNo } from './reasons.js';
 
+const folder = scratchFolder();
 const block = new Uint8Array(4096);
 const sizeBytes = 2 * 1024 * 1024;
 const gone = { code: 'ERR_DEVICE_VANISHED' };
@@ -97,6 +99,23 @@ describe.skipIf(no !== undefined).each(enginesToTry())(no ?? 'a device of %s tha
     await disk.fail('EIO', { kinds: ['write', 'read', 'fsync'] });
     const all = await rejections(device.write(0n, block), device.read(0n, 4096), device.flush());
     expect(all).toMatchObject(Array(3).fill({ code: 'ERR_IO', errno: 'EIO' }));
+  });
+
+  it('takes its partitions with it: they keep their size, and answer EIO', async () => {
+    await using disk = await stuckLoop({ sizeBytes });
+    await using part = await partitionOf(disk, folder);
+    await using device = await openDevice(part.path, { mode: 'write', engine });
+    expect(device.info.sizeBytes).toBe(1024n * 1024n);
+    await device.write(0n, block);
+    await disk.fail('EIO', { kinds: ['write', 'read', 'fsync'] });
+    const bad = [device.write(0n, block), device.read(0n, 4096), device.flush()];
+    expect(await rejections(...bad)).toMatchObject(Array(3).fill({ code: 'ERR_IO', errno: 'EIO' }));
+    await disk.pull();
+    const all = [device.write(0n, block), device.read(0n, 4096), device.flush()];
+    expect(await rejections(...all)).toMatchObject(Array(3).fill({ ...gone, errno: 'EIO' }));
+    await disk.pull(sizeBytes); //  It is back.
+    await disk.pass();
+    await device.write(0n, block);
   });
 
   it('ends a commit at its first write, and a reading, and says so', async () => {
