@@ -1,56 +1,43 @@
 // Room: target. A main and a spare device, the table between them and the work that keeps it durable: what the kernel's
-// dm-remap target is, in user space. Its life is in docs/lifecycle.md, with the kernel counterpart of each step.
-import { AbortRequest, type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
-import { argumentError, DmremapError, OperationError } from '../base/errors.js';
+// dm-remap target is, in user space (docs/lifecycle.md). Its states and the ways between them are in life-cycle.ts.
+import { type Cancellable, type CancelOptions, cancellableAsync } from '../base/cancellable.js';
+import { argumentError, OperationError } from '../base/errors.js';
 import { type Sector, sectorsIn } from '../base/units.js';
-import { geometries } from '../format/geometry.js';
 import type { RemapEntry } from '../format/structure.js';
 import { MetadataStore } from '../store/metadata-store.js';
 import type { RemapTable } from '../store/remap-table.js';
 import type { ScrubReport } from '../store/scrub-report.js';
-import type { StoreOptions } from '../store/store-options.js';
-import { Activity } from './activity.js';
-import { checkTable } from './check-table.js';
-import { InFlight, neverDone, throwIfAborted } from './effects.js';
+import type { Activity } from './activity.js';
+import { InFlight } from './effects.js';
 import { Health } from './health.js';
 import type { ScanPass } from './health-scan.js';
+import { LifeCycle } from './life-cycle.js';
 import { Medium, type MediumListener, sectorBytes } from './medium.js';
 import { channels, Latencies, type TimedOperation } from './observability.js';
 import { register, unregister } from './registry.js';
 import { checkRange, sectorOf } from './request-range.js';
-import { settleGhosts } from './settle-ghosts.js';
-import { closeSides, openSides, type Side } from './sides.js';
+import { closeSides, openSides, type Side, type Sides } from './sides.js';
 import { type CreateTargetOptions, checkTargetOptions, type OpenTargetOptions } from './target-options.js';
 import type { Counters, DestroyReport, SuspendReport, TargetStatus } from './target-report.js';
-import { edges, refusals, type TargetState } from './target-state.js';
+import type { TargetState } from './target-state.js';
 
 export class RemapTarget implements AsyncDisposable {
   readonly #main: Side;
   readonly #spare: Side;
-  readonly #options: OpenTargetOptions | CreateTargetOptions;
   readonly #blockSectors: number;
   readonly #mainSectors: Sector;
   /** Without the part of a block at the end of main, which cannot be transferred by itself. */
   readonly #usableSectors: bigint;
   readonly #inFlight = new InFlight();
   readonly #latencies = new Latencies();
-  readonly #suspects = new Set<bigint>();
   readonly #health: Health;
-  readonly #mediums: { readonly main: Medium; readonly spare: Medium };
+  readonly #life: LifeCycle;
   readonly #counters: Counters = { reads: 0, writes: 0, readErrors: 0, writeErrors: 0, aborts: 0 };
-  #state: TargetState = 'suspended';
-  #activity: Activity | undefined;
-  #suspending: Promise<SuspendReport> | undefined;
-  #resuming: Cancellable<void> | undefined;
-  /** Sequence of the table that the last activity ended with. */
-  #acknowledged: bigint | undefined;
-  #destroying: Promise<DestroyReport> | undefined;
-  #last: SuspendReport = { aborted: 0, finds: undefined, leftInFlight: 0 };
 
-  private constructor(main: Side, spare: Side, options: OpenTargetOptions | CreateTargetOptions) {
+  private constructor(sides: Sides, options: OpenTargetOptions | CreateTargetOptions) {
+    const { main, spare } = sides;
     this.#main = main;
     this.#spare = spare;
-    this.#options = options;
     this.#health = new Health(this, options);
     this.#mainSectors = sectorsIn(main.device.info.sizeBytes);
     this.#blockSectors =
@@ -65,7 +52,21 @@ export class RemapTarget implements AsyncDisposable {
     };
     const medium = (name: 'main' | 'spare', { device }: Side) =>
       new Medium(name, device, this.#blockSectors, listener, this.#inFlight);
-    this.#mediums = { main: medium('main', main), spare: medium('spare', spare) };
+    this.#life = new LifeCycle({
+      lasting: {
+        main: medium('main', main),
+        spare: medium('spare', spare),
+        blockSectors: this.#blockSectors,
+        inFlight: this.#inFlight,
+        latencies: this.#latencies,
+        target: this,
+      },
+      sides,
+      options,
+      usableSectors: this.#usableSectors,
+      health: this.#health,
+      destroyed: () => unregister(this),
+    });
   }
 
   /**
@@ -76,7 +77,7 @@ export class RemapTarget implements AsyncDisposable {
    * where an earlier table has left entries behind it, unless `ghosts` says `forget`; those of a commit where it does.
    */
   static open(options: OpenTargetOptions): Cancellable<RemapTarget> {
-    return RemapTarget.#assemble(options, (target, signal) => target.#activate(signal));
+    return RemapTarget.#assemble(options, (target, signal) => target.#life.activate(signal));
   }
 
   /**
@@ -88,13 +89,13 @@ export class RemapTarget implements AsyncDisposable {
     return RemapTarget.#assemble(options, async (target, signal) => {
       const { force, allowDataInMetadata } = options;
       const store = await MetadataStore.create(target.#spare.device, {
-        ...target.#storeOptions(signal),
+        ...target.#life.storeOptions(signal),
         mainSectors: target.#mainSectors,
         force,
         allowDataInMetadata,
       });
       await store.close();
-      await target.#activate(signal);
+      await target.#life.activate(signal);
     });
   }
 
@@ -107,7 +108,7 @@ export class RemapTarget implements AsyncDisposable {
       const sides = await openSides(options, signal);
       let target: RemapTarget | undefined;
       try {
-        target = new RemapTarget(sides.main, sides.spare, options);
+        target = new RemapTarget(sides, options);
         register(target);
         await activate(target, signal);
         return target;
@@ -120,18 +121,20 @@ export class RemapTarget implements AsyncDisposable {
   }
 
   get state(): TargetState {
-    return this.#state;
+    return this.#life.state;
   }
 
   /** The remaps in force, in the order of the disk. Empty where the target is not active: the entries are freed then. */
   entries(): readonly RemapEntry[] {
-    return this.#activity === undefined ? [] : [...this.#activity.store.table];
+    const { activity } = this.#life;
+    return activity === undefined ? [] : [...activity.store.table];
   }
 
   status(): TargetStatus {
-    const activity = this.#state === 'active' ? this.#activity : undefined;
+    const { state } = this;
+    const activity = state === 'active' ? this.#life.activity : undefined;
     return {
-      state: this.#state,
+      state,
       main: this.#main.device.info.path,
       spare: this.#spare.device.info.path,
       mainSectors: this.#mainSectors,
@@ -250,7 +253,7 @@ export class RemapTarget implements AsyncDisposable {
    * the last time.
    */
   presuspend(): Promise<SuspendReport> {
-    return this.#leave(new AbortRequest('ERR_TARGET_SUSPENDED', undefined));
+    return this.#life.presuspend();
   }
 
   /**
@@ -262,27 +265,7 @@ export class RemapTarget implements AsyncDisposable {
   resume(
     options: CancelOptions & { readonly unsettled?: 'reject' | 'wait' | undefined } = {},
   ): Cancellable<void> {
-    if (this.#resuming !== undefined) return this.#resuming;
-    const resuming = cancellableAsync(options, async (signal) => {
-      if (this.#destroying !== undefined) throw neverDone('ERR_TARGET_DESTROYED');
-      await this.#suspending;
-      if (this.#state === 'active') return;
-      if (this.#inFlight.size > 0) {
-        if (options.unsettled !== 'wait') {
-          const message = `${this.#inFlight.size} operations from before may still land`;
-          throw new DmremapError('ERR_RANGE_UNSETTLED', message);
-        }
-        await this.#inFlight.drained(signal);
-        throwIfAborted(signal);
-      }
-      await this.#activate(signal);
-    });
-    this.#resuming = resuming;
-    const over = () => {
-      if (this.#resuming === resuming) this.#resuming = undefined;
-    };
-    resuming.then(over, over);
-    return resuming;
+    return this.#life.resume(options);
   }
 
   /**
@@ -294,104 +277,11 @@ export class RemapTarget implements AsyncDisposable {
     if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs < 2 ** 31)) {
       return Promise.reject(argumentError('ERR_OUT_OF_RANGE', 'graceMs must be between 0 and 2^31 - 1'));
     }
-    if (this.#destroying === undefined) {
-      // There before anybody hears of it: who watches the state may call again.
-      const { promise, resolve } = deferred<DestroyReport>();
-      this.#destroying = promise;
-      resolve(this.#destroy(graceMs));
-    }
-    return this.#destroying;
+    return this.#life.destroy(graceMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.destroy();
-  }
-
-  // --- Edges
-
-  /** suspended -> active */
-  async #activate(signal: AbortSignal): Promise<void> {
-    const store = await MetadataStore.open(this.#spare.device, {
-      ...this.#storeOptions(signal),
-      mode: 'write',
-    });
-    try {
-      checkTable(store.table, {
-        main: this.#main.device,
-        spare: this.#spare.device,
-        blockSectors: this.#blockSectors,
-        geometry: geometries[store.report.geometry],
-      });
-      if (this.#acknowledged !== undefined && store.sequence < this.#acknowledged) {
-        const message = `the copies that can be read are older (sequence ${store.sequence}) than the table that was made durable (${this.#acknowledged})`;
-        throw new DmremapError('ERR_METADATA_AMBIGUOUS', message);
-      }
-      throwIfAborted(signal);
-      //  What was said at the opening was not said of what others have written since.
-      const forget =
-        (this.#options as OpenTargetOptions).ghosts === 'forget' && this.#acknowledged === undefined;
-      await settleGhosts(store, forget, signal);
-    } catch (error) {
-      await store.close();
-      throw error;
-    }
-    this.#activity = new Activity(store, {
-      ...this.#mediums,
-      blockSectors: this.#blockSectors,
-      policy: {
-        onReadError: this.#options.onReadError ?? 'report',
-        onWriteError: this.#options.onWriteError ?? 'remap',
-      },
-      syncOptions: this.#options.sync,
-      suspects: this.#suspects,
-      inFlight: this.#inFlight,
-      latencies: this.#latencies,
-      target: this,
-    });
-    this.#health.begin(this.#activity, this.#usableSectors);
-    this.#enter('active');
-  }
-
-  /** active -> suspending -> suspended */
-  async #leave(request: AbortRequest): Promise<SuspendReport> {
-    if (this.#state !== 'active' && this.#resuming !== undefined) {
-      this.#resuming.cancel();
-      await this.#resuming.catch(() => {});
-    }
-    const activity = this.#activity;
-    if (this.#state !== 'active' || activity === undefined) return this.#suspending ?? this.#last;
-    const startedAt = performance.now();
-    const { promise, resolve } = deferred<SuspendReport>();
-    this.#suspending = promise;
-    this.#enter('suspending');
-    const ending = activity.end(request);
-    this.#health.end(); // Second: who waits for a scan is told why it ends.
-    const { aborted, finds } = await ending;
-    this.#acknowledged = activity.store.sequence;
-    this.#activity = undefined;
-    this.#last = { aborted, finds, leftInFlight: this.#inFlight.size };
-    this.#latencies.record('presuspend', startedAt);
-    this.#suspending = undefined;
-    this.#enter('suspended');
-    resolve(this.#last);
-    return promise;
-  }
-
-  /** suspended -> destroyed */
-  async #destroy(graceMs: number): Promise<DestroyReport> {
-    const left = await this.#leave(new AbortRequest('ERR_TARGET_DESTROYED', undefined));
-    const closed = await closeSides({ main: this.#main, spare: this.#spare }, { graceMs });
-    this.#enter('destroyed');
-    unregister(this);
-    const released = closed.every((report) => report.released);
-    return { ...left, leftInFlight: this.#inFlight.size, released };
-  }
-
-  #enter(to: TargetState): void {
-    const from = this.#state;
-    if (!edges[from].includes(to)) throw new Error(`a target cannot go from ${from} to ${to}`);
-    this.#state = to;
-    channels.state.publish({ target: this, from, to });
   }
 
   // --- Requests
@@ -402,15 +292,13 @@ export class RemapTarget implements AsyncDisposable {
     run: (activity: Activity, signal: AbortSignal) => Promise<T>,
   ): Cancellable<T> {
     return cancellableAsync(options, async (signal) => {
-      const activity = this.#activity;
-      if (this.#destroying !== undefined) throw neverDone('ERR_TARGET_DESTROYED');
-      if (this.#state !== 'active') throw neverDone(refusals[this.#state]);
+      const activity = this.#life.accepting();
       const startedAt = performance.now();
       let abortedAt: number | undefined;
       try {
-        const result = await (activity as Activity).request(signal, (either) => {
+        const result = await activity.request(signal, (either) => {
           either.addEventListener('abort', () => (abortedAt = performance.now()), { once: true });
-          return run(activity as Activity, either);
+          return run(activity, either);
         });
         if (name !== undefined) this.#latencies.record(name, startedAt);
         return result;
@@ -432,24 +320,8 @@ export class RemapTarget implements AsyncDisposable {
   #checkRange(sector: bigint | number, count: number): bigint {
     return checkRange(sector, count, this.#usableSectors, this.#blockSectors);
   }
-
-  #storeOptions(signal: AbortSignal): StoreOptions {
-    const { geometry, now, copyIndex } = this.#options;
-    const { copy, allowUnreadable } = this.#options as OpenTargetOptions;
-    // The copy that was named to begin with may be behind those that were written since.
-    const named = this.#acknowledged === undefined ? copy : undefined;
-    return { geometry, now, copyIndex, signal, ...{ copy: named, allowUnreadable } };
-  }
 }
 
 function remapsLeft({ capacity, size, freePlaces }: RemapTable, blockSectors: number): number {
   return Math.min(Math.floor((capacity - size) / blockSectors), freePlaces);
-}
-
-function deferred<T>() {
-  let resolve: (value: T | Promise<T>) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

@@ -1,4 +1,4 @@
-// Room: target, pure part. The states of a target and the edges between them: one method of RemapTarget for each
+// Room: target, pure part. The states of a target and the edges between them: one method of LifeCycle for each
 // (docs/lifecycle.md). A target in any other state than `active` accepts no I/O and starts no work.
 import type { ErrorCode } from '../base/errors.js';
 

@@ -129,8 +129,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'resumed with something in flight',
-    file: 'target/remap-target.js',
-    piece: 'if (this.#inFlight.size > 0) {',
+    file: 'target/life-cycle.js',
+    piece: 'if (inFlight.size > 0) {',
     instead: 'if (false) {',
   },
 ];
