@@ -5,7 +5,7 @@
  * Rises when a part is added. A part keeps its name and its meaning in all later versions, so that an older copy and a newer one
  * agree on those that both know.
  */
-export const sharedVersion = 1;
+const sharedVersion = 1;
 
 /** Who writes metadata through a device, and the highest sequence given out on it. */
 export interface SharedClaim {
@@ -20,7 +20,7 @@ export interface SharedDoubt {
   ended: boolean;
 }
 
-export interface Shared {
+interface Shared {
   version: number;
   /** By the device that the caller gave. */
   readonly claims: WeakMap<object, SharedClaim>;

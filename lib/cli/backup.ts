@@ -49,7 +49,7 @@ export interface WriteJob<T> {
   readonly operate: Operation<T>;
 }
 
-export interface Written<T> {
+interface Written<T> {
   readonly result: T;
   /** Null where nothing was to be saved. */
   readonly backup: Backup | null;

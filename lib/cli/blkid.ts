@@ -6,7 +6,7 @@ import { isAbsolute } from 'node:path';
 /** Says what a path holds, to follow "it holds", or nothing. Never rejects. */
 export type Probe = (path: string, signal: AbortSignal) => Promise<string | undefined>;
 
-export interface BlkidOptions {
+interface BlkidOptions {
   /** The first that exists is asked. */
   readonly programs?: readonly string[];
   readonly timeoutMs?: number;

@@ -19,7 +19,7 @@ import { folded, indented, painter, type Tone, widthOf } from './text.js';
 const name = 'check';
 
 /** The document dmremap.check/1 (docs/check.schema.json). */
-export function toCheckJson(report: Report, path: string) {
+function toCheckJson(report: Report, path: string) {
   const verdict = verdictOf(report);
   const { sizeBytes, geometry, now, changedWhileRead, stillChanging, inUse, elections, activation, lints } =
     toExamineJson(report, path);

@@ -12,16 +12,8 @@ import { exitBits } from './exit-status.js';
  * table could be the right one; `endangered`, the kernel module would not keep the elected table; `damaged`, the elected
  * table is safe and something else is wrong.
  */
-export const checkVerdicts = [
-  'clean',
-  'damaged',
-  'endangered',
-  'ambiguous',
-  'lost',
-  'empty',
-  'short',
-] as const;
-export type CheckVerdict = (typeof checkVerdicts)[number];
+const checkVerdicts = ['clean', 'damaged', 'endangered', 'ambiguous', 'lost', 'empty', 'short'] as const;
+type CheckVerdict = (typeof checkVerdicts)[number];
 
 export function verdictOf(report: Report): CheckVerdict {
   const { copies, elections, activation, ambiguities, lints } = report;

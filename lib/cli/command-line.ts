@@ -5,7 +5,7 @@ import { type Args, type OptionSpecs, UsageError } from './args.js';
 import type { Command, CommandTable } from './command.js';
 
 /** What the command line asks for. `of` is a command, the first word of several, or '' for all of them. */
-export type CommandLine =
+type CommandLine =
   | { readonly does: 'run'; readonly command: Command; readonly args: Args }
   | { readonly does: 'help'; readonly of: string }
   | { readonly does: 'version' };

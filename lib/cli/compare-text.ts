@@ -11,7 +11,7 @@ import { clausesFor, copiesText, listOf, sentence } from '../store/words.js';
 import { type Column, counted, folded, indented, table } from './text.js';
 
 /** How it is shown. */
-export interface CompareTextOptions {
+interface CompareTextOptions {
   /** Every difference, not only the first 20 of a kind. */
   readonly all: boolean;
   /** Of a line, in columns. */

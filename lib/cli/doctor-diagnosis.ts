@@ -17,7 +17,7 @@ export interface Problem {
   readonly remedies: readonly string[];
 }
 
-export interface EngineDiagnosis {
+interface EngineDiagnosis {
   readonly engine: EngineName;
   readonly guarantees: EngineGuarantees;
   /** Null where it works. */
@@ -25,7 +25,7 @@ export interface EngineDiagnosis {
 }
 
 /** Which engine an open takes where none is asked for. */
-export interface AutoDiagnosis {
+interface AutoDiagnosis {
   readonly engine: EngineName | null;
   readonly decidedBy: 'DMREMAP_ENGINE' | 'order';
   /** Not null: nothing can be opened. */

@@ -20,7 +20,7 @@ import {
   utcOfNanoseconds,
 } from './text.js';
 
-export interface ExamineTextOptions {
+interface ExamineTextOptions {
   readonly paint: (tone: Tone, text: string) => string;
   /** Lists every entry, ghost and lint. */
   readonly all: boolean;

@@ -45,7 +45,7 @@ export const commandHelp = ({ name, operands, summary, about, options, examples 
 ];
 
 /** How a command is typed. */
-export const usageOf = ({ name, operands }: Pick<Command, 'name' | 'operands'>): string =>
+const usageOf = ({ name, operands }: Pick<Command, 'name' | 'operands'>): string =>
   `usage: dmremap ${name} [options] ${operands}`;
 
 /** The summary as a sentence of its own. */

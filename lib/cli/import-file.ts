@@ -10,13 +10,13 @@ import { effectiveEntries } from '../store/table.js';
 import { csvColumns, exportSchema } from './export-text.js';
 
 export const importFormats = ['json', 'csv', 'messages'] as const;
-export type ImportFormat = (typeof importFormats)[number];
+type ImportFormat = (typeof importFormats)[number];
 
 /** No file of 2048 remaps comes near it. */
 export const maxImportBytes = 4 * 1024 * 1024;
 
 /** A remap of a file, and where it stands there: `line 7`, `entries[3]`. */
-export interface ImportedRemap {
+interface ImportedRemap {
   readonly place: string;
   readonly entry: RemapEntry;
 }

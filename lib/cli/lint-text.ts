@@ -6,7 +6,7 @@ const severities: readonly Severity[] = ['error', 'warning', 'info'];
 const shownLints = 20;
 
 /** The lints, gravest first and otherwise in their order. */
-export const bySeverity = (lints: readonly Lint[]): Lint[] =>
+const bySeverity = (lints: readonly Lint[]): Lint[] =>
   lints.toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
 
 /** One line each; without `all` the first 20 and how many more. */

@@ -10,7 +10,7 @@ import { heldLines, remainingLine } from './held-text.js';
 import { lintLines } from './lint-text.js';
 import { bytesText, counted, indented, sectorsText, type Tone, table } from './text.js';
 
-export interface MapTextOptions {
+interface MapTextOptions {
   readonly paint: (tone: Tone, text: string) => string;
   /** Of a line. */
   readonly columns: number;

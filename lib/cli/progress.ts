@@ -11,10 +11,10 @@ import { counted } from './text.js';
 
 /** In the order in which a command takes them. A handover writes and reads back twice. */
 const stepNames = ['open', 'read', 'plan', 'save', 'check', 'write', 'read-back', 'verdict'] as const;
-export type StepName = (typeof stepNames)[number];
+type StepName = (typeof stepNames)[number];
 
 /** A line of `--progress-json` (docs/progress.schema.json). */
-export interface Step {
+interface Step {
   readonly step: StepName;
   /** What is read. */
   readonly copy?: number;

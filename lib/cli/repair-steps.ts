@@ -16,7 +16,7 @@ import type { WriteJob } from './backup.js';
 import { ExplainedError } from './failure.js';
 import { utcOf } from './text.js';
 
-export interface RepairStep {
+interface RepairStep {
   readonly copy: number;
   /** Place in the order of writing, from 1; null where the copy is left alone. */
   readonly order: number | null;

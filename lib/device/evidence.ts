@@ -9,7 +9,7 @@ import { codeOfErrnoName, errnoName } from './request.js';
 export type Groups = readonly (readonly WriteStep[])[];
 
 /** What went wrong, in words that can be shown. */
-export interface Fault {
+interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
   readonly errno: string | undefined;

@@ -19,7 +19,7 @@ import { hostRoots, type Roots } from './procfs.js';
 import { type InUse, unknownUse } from './use.js';
 
 /** Of this host. */
-export const hostSources: MappedSources = { ...hostRoots, dmsetup: dmsetupPaths, timeoutMs: 2000 };
+const hostSources: MappedSources = { ...hostRoots, dmsetup: dmsetupPaths, timeoutMs: 2000 };
 
 /** Looks for whoever uses a device. Never rejects: what cannot be learned is `unknown`. */
 export async function inUse(

@@ -17,9 +17,7 @@ export interface MappedSources extends Roots {
 }
 
 /** `none`: no target can use it, or the tables of all were read and name others. `unknown`: that cannot be learned. */
-export type MappedUse =
-  | { readonly state: 'none' | 'unknown' }
-  | { readonly state: 'used'; readonly by: string };
+type MappedUse = { readonly state: 'none' | 'unknown' } | { readonly state: 'used'; readonly by: string };
 
 /** Whether a target of the module uses one of these block devices (MAJOR:MINOR), as main or as spare. */
 export async function mappedUse(

@@ -11,7 +11,7 @@ import { isSwap, loopOver, underLoop, whoHolds, whoLocks } from './holder.js';
 import { openDevice } from './native-device.js';
 import { linesOf, numberIn, unescaped } from './procfs.js';
 
-export interface Refusal {
+interface Refusal {
   readonly code: ErrorCode;
   readonly errno: string | undefined;
   readonly message: string;

@@ -6,7 +6,7 @@ import { MemoryDevice } from './memory-device.js';
 import type { Step, StepResult } from './request.js';
 
 /** A range that cannot be read on the device that is stood in for. */
-export interface UnreadableRange {
+interface UnreadableRange {
   readonly offset: number;
   readonly length: number;
   /** Name of the errno. */
@@ -19,7 +19,7 @@ const failed = (errno: string): StepResult => ({
 });
 
 /** Some bytes behind the first ones. */
-export interface Behind {
+interface Behind {
   readonly offset: number;
   readonly bytes: Uint8Array;
 }

@@ -40,7 +40,7 @@ export interface RequestListener {
 }
 
 /** Step by step; or all of them done, which is what nearly all requests come to. */
-export type StepResults = readonly StepResult[] | 'all written';
+type StepResults = readonly StepResult[] | 'all written';
 
 const written: StepResult = { outcome: 'written', error: 0 };
 const resultAt = (results: StepResults, at: number): StepResult =>

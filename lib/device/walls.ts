@@ -55,7 +55,7 @@ export const causes = [
 export type Cause = (typeof causes)[number];
 
 /** What stands in the way, and what to do about it: clauses, with commands in backticks. */
-export interface Wall {
+interface Wall {
   readonly cause: Cause;
   readonly reason: string;
   readonly remedies: readonly string[];

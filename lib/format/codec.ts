@@ -54,7 +54,7 @@ export interface DamagedCopy {
 }
 
 /** A slot that the device has no room for. */
-export interface AbsentCopy {
+interface AbsentCopy {
   readonly state: 'absent';
 }
 

@@ -23,6 +23,3 @@ export type Damage =
   | { readonly fault: 'checksum'; readonly stored: number; readonly computed: number }
   | { readonly fault: 'count'; readonly found: number }
   | { readonly fault: 'health'; readonly found: number };
-
-/** The name of a damage. */
-export type Fault = Damage['fault'];

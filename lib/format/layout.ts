@@ -16,7 +16,7 @@ interface KindValues {
 }
 
 /** One row of a layout table: a name and a kind, and for raw bytes the number of them. */
-export type FieldSpec =
+type FieldSpec =
   | readonly [name: string, kind: keyof KindValues]
   | readonly [name: string, kind: 'bytes', bytes: number];
 
@@ -25,12 +25,12 @@ type FieldValue<Spec extends FieldSpec> = Spec[1] extends keyof KindValues
   : Uint8Array<ArrayBuffer>;
 
 /** What reading a table of fields yields. */
-export type LayoutRecord<Specs extends readonly FieldSpec[]> = {
+type LayoutRecord<Specs extends readonly FieldSpec[]> = {
   readonly [Spec in Specs[number] as Spec[0]]: FieldValue<Spec>;
 };
 
 /** Where a field lies in its structure, in bytes from the structure's start. */
-export interface FieldPlace {
+interface FieldPlace {
   readonly name: string;
   readonly offset: number;
   readonly bytes: number;

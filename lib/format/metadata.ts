@@ -46,7 +46,7 @@ export const metadataOf = (copy: ValidCopy): Metadata => ({
 });
 
 /** What a new table has to be told. */
-export interface BlankOptions {
+interface BlankOptions {
   readonly mainSectors: Sector;
   readonly spareSectors: Sector;
   readonly timestampSeconds: UnixSeconds;
@@ -135,7 +135,7 @@ export const headerOf = ({ header, entries }: Metadata): Header =>
   header.activeRemaps === entries.length ? header : { ...header, activeRemaps: entries.length };
 
 /** What a new remap entry has to be told. */
-export interface EntryOptions {
+interface EntryOptions {
   readonly originalSector: Sector;
   readonly spareSector: Sector;
   readonly remapTimestampNs: UnixNanoseconds;

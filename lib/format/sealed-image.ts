@@ -59,7 +59,7 @@ export function sealOf(end: Uint8Array, sizeBytes: bigint): Seal | null {
 }
 
 /** A sealed image, taken apart. */
-export interface Unsealed {
+interface Unsealed {
   readonly region: Uint8Array;
   readonly document: Readonly<Record<string, unknown>>;
 }

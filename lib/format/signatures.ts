@@ -6,7 +6,7 @@ import { fileSystems } from './signatures/file-systems.js';
 import type { Mark, Place } from './signatures/mark.js';
 import type { Range, SparseBytes } from './signatures/sparse-bytes.js';
 
-export { type Extent, type Range, SparseBytes } from './signatures/sparse-bytes.js';
+export { type Range, SparseBytes } from './signatures/sparse-bytes.js';
 
 /** A mark that was found. */
 export interface FoundMark extends Range {

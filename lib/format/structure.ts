@@ -94,8 +94,6 @@ export const trailerLayout = layout(structureBytes - trailerOffset, [
   ['expansionSize', 'u32'],
   ['expansionData', 'bytes', 2048],
 ]);
-/** The expansion area of a copy. */
-export type Trailer = RecordOf<typeof trailerLayout>;
 
 if (entriesOffset + maxEntries * entryBytes !== trailerOffset) {
   throw new Error('the entries do not end where the expansion area begins');

@@ -44,7 +44,7 @@ export function handoverStages(
 }
 
 /** What the handover of a named table does, each stage durable and read back before the next. */
-export interface NamedStages {
+interface NamedStages {
   /** Gets the new copy first; null where that is not needed. */
   readonly bring: PlannedWrite | null;
   /** Invalidated, in this order. */

@@ -14,10 +14,10 @@ import { effectiveEntries } from '../store/table.js';
 import { mainOf, type Preimage } from './preimage.js';
 import type { Region } from './region.js';
 
-export const backupSchema = 'dmremap.backup/1';
+const backupSchema = 'dmremap.backup/1';
 
 /** A remap whose data lies in the metadata region. */
-export interface DataInside {
+interface DataInside {
   readonly original: string;
   readonly spare: string;
 }

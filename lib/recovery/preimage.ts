@@ -13,14 +13,14 @@ import { textOf } from '../format/text.js';
 import type { Findings } from '../store/examine.js';
 import type { Plan } from './rehearse.js';
 
-export const preimageSchema = 'dmremap.preimage/1';
+const preimageSchema = 'dmremap.preimage/1';
 
 const sectorBytes = 512;
 /** Hexadecimal digits that are kept of a sector's SHA-256: 64 bits tell one sector from what it was or was to become. */
 const sectorDigits = 16;
 
 /** One write of the command, in the order of writing. */
-export interface PlannedRange {
+interface PlannedRange {
   readonly offset: number;
   readonly length: number;
   readonly sha256: string;
@@ -29,7 +29,7 @@ export interface PlannedRange {
 }
 
 /** What the command was going to write behind the region: to free places, so what was there is not saved. */
-export interface OutsideRange {
+interface OutsideRange {
   /** In bytes, in decimal. */
   readonly offset: string;
   readonly length: number;

@@ -13,7 +13,7 @@ import { type Reading, readSteadily, sameStructure } from '../store/steady.js';
 if (maxTransferBytes !== slotBytes) throw new Error('the region is not read copy by copy');
 
 /** A copy that cannot be read, and why. */
-export interface MissingCopy {
+interface MissingCopy {
   readonly copy: number;
   /** Name of the errno. */
   readonly errno: string;

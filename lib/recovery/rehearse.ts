@@ -68,7 +68,7 @@ function identityOf(
 }
 
 /** How long a plan that was shown can be carried out: long enough to ask somebody, and a clock that was set is noticed. */
-export const planValidSeconds = futureToleranceSeconds;
+const planValidSeconds = futureToleranceSeconds;
 
 /**
  * The clock that a plan was made at. A plan holds the time that it writes, so it is made again with the same one.

@@ -21,7 +21,7 @@ const sectorBytes = 512;
 /** As far as a longer request reaches (format.md rule 12). */
 const placeSectors = 8n;
 
-export interface UndoOptions {
+interface UndoOptions {
   /** The device writes whole blocks of this. */
   readonly blockBytes: number;
   /** For the module's election. */

@@ -13,7 +13,7 @@ import { undoGroups } from './undo-plan.js';
 type UndoGroups = ReturnType<typeof undoGroups>;
 
 /** What is put back, and onto what. */
-export interface PutBack {
+interface PutBack {
   /** The region as it was saved. */
   readonly target: Uint8Array;
   /** The region as it is. */

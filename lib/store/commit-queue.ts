@@ -18,7 +18,7 @@ import type { CommitOptions } from './store-options.js';
 import type { Turn, Turns } from './turns.js';
 
 /** What the queue needs of the store. */
-export interface CommitRunner {
+interface CommitRunner {
   /** Aborted with the store or its device: then every commit ends. */
   readonly ending: readonly AbortSignal[];
   /** One commit, with the table as it is at the call. */

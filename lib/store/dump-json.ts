@@ -20,7 +20,7 @@ import { hex32 } from './words.js';
 export const dumpSchema = 'dmremap.dump/1';
 
 /** An entry with all of its fields. */
-export interface DumpEntryJson extends EntryJson {
+interface DumpEntryJson extends EntryJson {
   /** 0x and eight digits; left out where it is zero. */
   readonly padding?: string;
 }

@@ -64,7 +64,7 @@ export function electionsAgree(driver: DriverWinner | null, ours: ValidSlot | nu
 }
 
 /** Valid copies of one sequence that are not one and the same. */
-export interface Fork {
+interface Fork {
   readonly sequenceNumber: Sequence;
   /** All valid copies of this sequence. */
   readonly copies: readonly number[];

@@ -11,12 +11,12 @@ import type { Admission } from './module-admission.js';
 import { hex32 } from './words.js';
 
 /** The name and number of the document. */
-export const examineSchema = 'dmremap.examine/1';
+const examineSchema = 'dmremap.examine/1';
 
-/** The document, ready for JSON.stringify: 64-bit numbers are decimal strings, checksums 0x and eight digits. */
-export type ExamineJson = ReturnType<typeof toExamineJson>;
-
-/** The document of `report`. `path` is what the caller examined; it is passed on as it is. */
+/**
+ * The document of `report`, ready for JSON.stringify: 64-bit numbers are decimal strings, checksums 0x and eight digits.
+ * `path` is what the caller examined; it is passed on as it is.
+ */
 export function toExamineJson(report: Report, path: string) {
   const { elections, shown } = report;
   return {

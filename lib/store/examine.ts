@@ -49,7 +49,7 @@ export interface ReportCopy extends SlotCopy {
 }
 
 /** Who won an election. */
-export interface Elected {
+interface Elected {
   readonly copy: number;
   readonly sequence: Sequence;
 }

@@ -8,7 +8,7 @@ import type { SlotCopy } from './copies.js';
 import { holesFilled } from './holes.js';
 import { writeCopies } from './write-copies.js';
 
-export interface InvalidateJob {
+interface InvalidateJob {
   readonly device: Device;
   readonly geometry: Geometry;
   /** All slots, for the report. */

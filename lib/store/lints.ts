@@ -6,7 +6,7 @@ import type { Lint } from './lint.js';
 import { type ModuleLintInput, moduleLints } from './module-lints.js';
 
 /** What a spare is judged by. */
-export interface LintInput extends CopyLintInput, ModuleLintInput {
+interface LintInput extends CopyLintInput, ModuleLintInput {
   readonly geometry: Geometry;
 }
 

@@ -14,7 +14,7 @@ export interface Admission {
 }
 
 /** What is known of the two devices. */
-export interface AdmissionInput {
+interface AdmissionInput {
   readonly mainSectors: bigint;
   readonly spareSectors: bigint;
   /** Bytes of a logical block; left out where the device is not at hand. */

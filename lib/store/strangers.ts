@@ -31,7 +31,7 @@ export interface Strangers {
   readonly unread: Elsewhere['unread'];
 }
 
-export interface StrangersInput {
+interface StrangersInput {
   readonly geometry: Geometry;
   readonly copies: readonly SlotCopy[];
   readonly otherCopies: readonly SlotCopy[];

@@ -6,7 +6,7 @@ import { maxEntries, type RemapEntry } from '../format/structure.js';
 import { type EntryJson, toEntryJson } from './entry-json.js';
 import { RemapTable, type RemapTableOptions } from './remap-table.js';
 
-export const tableSchema = 'dmremap.table/1';
+const tableSchema = 'dmremap.table/1';
 
 /** The document: docs/table.schema.json. */
 export interface TableJson {

@@ -17,7 +17,7 @@ import type { Piece } from '../format/update.js';
 import { groupsOf, type PlannedPart, type PlannedWrite, phasesOf } from './commit-plan.js';
 import type { CopyOutcome } from './commit-report.js';
 
-export interface WriteJob {
+interface WriteJob {
   readonly device: Device;
   readonly order: readonly PlannedWrite[];
   readonly offsetOf: (copy: number) => ByteOffset;
@@ -28,7 +28,7 @@ export interface WriteJob {
   readonly signal: AbortSignal;
 }
 
-export interface WriteResult {
+interface WriteResult {
   /** Of the planned copies, in no order. */
   readonly copies: readonly CopyOutcome[];
   /** What ended the job early: an abort, a closed device, one that is gone, a full queue. A write error alone does not. */

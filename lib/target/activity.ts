@@ -32,7 +32,7 @@ export interface ActivityParts {
 }
 
 /** What was going on when a target left `active`. */
-export interface ActivityEnd {
+interface ActivityEnd {
   /** Requests of callers that were aborted. */
   readonly aborted: number;
   /** What a reader finds on the disk, where a commit was aborted. */

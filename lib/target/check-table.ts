@@ -7,7 +7,7 @@ import { type Geometry, touchesMetadata } from '../format/geometry.js';
 import type { RemapTable } from '../store/remap-table.js';
 import { isWholeBlock } from '../store/whole-blocks.js';
 
-export interface TableSurroundings {
+interface TableSurroundings {
   readonly main: Device;
   readonly spare: Device;
   readonly blockSectors: number;

@@ -3,7 +3,7 @@
 // the first so many and count no others is what looks simpler; the defect that grows is then the one that is not seen.
 
 /** Errors that lie close to each other. */
-export interface Region {
+interface Region {
   readonly first: bigint;
   readonly last: bigint;
   /** How many errors, not how many sectors. */

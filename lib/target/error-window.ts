@@ -2,7 +2,7 @@
 // start, and counting a success allocates nothing.
 
 /** What happened within the window. */
-export interface WindowCounts {
+interface WindowCounts {
   readonly readErrors: number;
   readonly writeErrors: number;
   readonly failedSectors: number;

@@ -17,7 +17,7 @@ export const channels = {
   health: channel('dmremap.health'),
 } as const;
 
-export const timedOperations = ['read', 'write', 'remap', 'commit', 'cancel', 'presuspend'] as const;
+const timedOperations = ['read', 'write', 'remap', 'commit', 'cancel', 'presuspend'] as const;
 export type TimedOperation = (typeof timedOperations)[number];
 
 /** Of one kind of operation, from its call to its settlement, in milliseconds. */

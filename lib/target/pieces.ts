@@ -7,7 +7,7 @@ import type { Sector } from '../base/units.js';
 import type { RemapTable } from '../store/remap-table.js';
 
 /** A remap that is in the table and not known to be durable. */
-export interface PendingBlock {
+interface PendingBlock {
   /** Where the block is on the disk if the entry is not: on main, or at this sector of the spare. */
   readonly before: 'main' | Sector;
 }
@@ -24,7 +24,7 @@ export interface Piece {
 }
 
 /** What is known of blocks beside the table, by their first sectors on main. */
-export interface Marks {
+interface Marks {
   readonly pending: PendingBlocks;
   readonly suspects: ReadonlySet<bigint>;
 }

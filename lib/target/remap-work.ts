@@ -26,7 +26,7 @@ interface Stored extends Block {
 /** Places of the spare that are tried for one block before the spare counts as bad. */
 const maxPlaces = 8;
 
-export interface RemapWorkParts {
+interface RemapWorkParts {
   readonly table: RemapTable;
   readonly spare: Medium;
   readonly blockSectors: number;

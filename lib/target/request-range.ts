@@ -2,7 +2,7 @@
 import { argumentError } from '../base/errors.js';
 
 /** The longest request, in sectors: 16 MiB. */
-export const maxRequestSectors = 32_768;
+const maxRequestSectors = 32_768;
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE. */
 export function sectorOf(sector: bigint | number): bigint {

@@ -4,7 +4,7 @@ import { type Sector, sector } from '../base/units.js';
 import type { ScrubReport } from '../store/scrub-report.js';
 
 /** Sectors of main that follow each other. */
-export interface ScannedRange {
+interface ScannedRange {
   readonly first: Sector;
   /** 1 or more. */
   readonly count: number;

@@ -14,11 +14,11 @@ export interface SyncOptions {
   readonly backoffMs?: number | undefined;
 }
 
-export const defaultSync = { writeTimeoutMs: 5_000, attempts: 5, backoffMs: 100 } as const;
+const defaultSync = { writeTimeoutMs: 5_000, attempts: 5, backoffMs: 100 } as const;
 const maxBackoffMs = 30_000;
 
 /** What the worker needs of its target. */
-export interface SyncRunner {
+interface SyncRunner {
   isActive(): boolean;
   /** Keeps other work on the metadata out; resolves with what ends that. */
   lock(signal: AbortSignal): Promise<() => void>;

@@ -9,7 +9,7 @@ import type { RangeLock } from './range-lock.js';
 import { type Block, blocksAt, type RemapWork } from './remap-work.js';
 import type { TargetPolicy } from './target-options.js';
 
-export interface TargetIoParts {
+interface TargetIoParts {
   readonly table: RemapTable;
   readonly main: Medium;
   readonly spare: Medium;
@@ -22,7 +22,7 @@ export interface TargetIoParts {
   readonly suspects: Set<bigint>;
 }
 
-export interface TargetWriteOptions {
+interface TargetWriteOptions {
   readonly durable: boolean;
   readonly unsettled: 'reject' | 'wait' | undefined;
 }

@@ -1,7 +1,7 @@
 // Room: format, pure part. Some of the bytes of a device, by where they lie.
 
 /** Bytes that were read, and from where. */
-export interface Extent {
+interface Extent {
   readonly offset: bigint;
   readonly bytes: Uint8Array;
 }
