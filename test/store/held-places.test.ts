@@ -32,37 +32,16 @@ const lost: readonly Left[] = [
 ];
 
 describe('a place that another valid copy names', () => {
+  const shared = [1n, 1280n] as const;
+  const others = [
+    [2n, 1288n],
+    [3n, 1301n],
+  ] as const;
+  const elected = drawSlot({ sequence: 5n, remaps: [shared] });
   const sides = {
-    'the other side of a fork': [
-      drawSlot({ remaps: [[1n, 1280n]] }),
-      drawSlot({
-        remaps: [
-          [1n, 1280n],
-          [2n, 1288n],
-          [3n, 1301n],
-        ],
-      }),
-    ],
-    'a stale copy': [
-      drawSlot({ sequence: 5n, remaps: [[1n, 1280n]] }),
-      drawSlot({
-        sequence: 3n,
-        remaps: [
-          [2n, 1288n],
-          [3n, 1301n],
-        ],
-      }),
-    ],
-    'a newer copy that was passed over': [
-      drawSlot({ sequence: 5n, remaps: [[1n, 1280n]] }),
-      drawSlot({
-        sequence: 9n,
-        remaps: [
-          [2n, 1288n],
-          [3n, 1301n],
-        ],
-      }),
-    ],
+    'the other side of a fork': [drawSlot({ remaps: [shared] }), drawSlot({ remaps: [shared, ...others] })],
+    'a stale copy': [elected, drawSlot({ sequence: 3n, remaps: others })],
+    'a newer copy that was passed over': [elected, drawSlot({ sequence: 9n, remaps: others })],
   } as const;
 
   it.each(Object.entries(sides))('%s: is not handed out, and refused where it is named', async (_, slots) => {
