@@ -1,20 +1,14 @@
 // `dmremap repair --ghosts`: a table that was emptied, through the real binary.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
+import { spareImage } from '../support/disk.js';
 import { cutSlot, timeOfTable } from '../support/ghosts.js';
-import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
+import { loopDevice, whyNoLoop } from '../support/scratch.js';
 import { dmremap, documentOf, spawned, stateOf, undo } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
-let count = 0;
 beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   const lost = [
     { original: 7n, spare: 2000n },
     { original: 8n, spare: 100n },
@@ -23,10 +17,7 @@ beforeEach(() => {
   ];
   const elected = cutSlot(0, lost, 1n);
   const older = cutSlot(1, [...lost, { original: 11n, spare: 2024n }], 0n);
-  writeFileSync(
-    spare,
-    Buffer.concat([elected, elected, elected, elected, older, new Uint8Array(4 * 2 ** 20 - 655_360)]),
-  );
+  writeFileSync(spare, spareImage([elected, elected, elected, elected, older]));
 });
 
 const listed = async (path = spare) => {

@@ -1,50 +1,29 @@
 // `dmremap handover`: sequence 1 on every copy, for the kernel module.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import { blankSlot, drawnNow, drawSlot } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
-import { scratchFolder } from '../support/scratch.js';
+import { drawnNow, drawSlot, spareImage } from '../support/disk.js';
+import { drawSlots } from '../support/draw.js';
+import { folder, spare } from '../support/own-folder.js';
 import { SpyDevice } from '../support/spy-device.js';
-import { backupsIn, dmremap, documentOf, goldenFile, stateOf, undo } from './harness.js';
+import { backupsIn, dmremap, documentOf, drawFile, goldenFile, stateOf, undo } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-});
+const drawnBytes = (disk: string) => spareImage(drawSlots(disk));
 
-const drawnBytes = (disk: string): Buffer => {
-  const slots = drawDisk(disk).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
-  return Buffer.concat([...slots, new Uint8Array(4 * 2 ** 20 - 655_360)]);
-};
-
-function drawnFile(disk: string): string {
-  const path = join(folder, 'spare.img');
-  writeFileSync(path, drawnBytes(disk));
-  return path;
-}
+const drawnFile = (disk: string) => drawFile(spare, disk);
 
 test('check of one that was interrupted says to run it again; after that nothing is in doubt', async () => {
   const remaps = [[7n, 3000n]] as const;
   const done = drawSlot({ sequence: 1n, remaps });
   const before = drawSlot({ sequence: 7n, timestamp: drawnNow - 100n, remaps });
-  const path = join(folder, 'spare.img');
-  writeFileSync(
-    path,
-    Buffer.concat([done, before, before, before, before, new Uint8Array(4 * 2 ** 20 - 655_360)]),
-  );
-  const { status, stdout } = await dmremap(folder, ['check', path]);
+  writeFileSync(spare, spareImage([done, before, before, before, before]));
+  const { status, stdout } = await dmremap(folder, ['check', spare]);
   expect(status).toBe(4);
-  expect(stdout).toContain(`run it again:\n        dmremap handover ${path}\n`);
+  expect(stdout).toContain(`run it again:\n        dmremap handover ${spare}\n`);
   expect(stdout.match(/dmremap handover/g)).toHaveLength(1);
-  expect((await dmremap(folder, ['handover', path])).status).toBe(0);
-  expect((await dmremap(folder, ['check', path])).status).toBe(0);
+  expect((await dmremap(folder, ['handover', spare])).status).toBe(0);
+  expect((await dmremap(folder, ['check', spare])).status).toBe(0);
 });
 
 test('rewrites every copy with sequence 1; check has no note left; the second run writes nothing', async () => {
@@ -185,8 +164,7 @@ test('a write error ends it, and a reader finds the elected table', async () => 
 });
 
 describe('--use names the table', () => {
-  const handover = (...argv: readonly string[]) =>
-    dmremap(folder, ['handover', ...argv, join(folder, 'spare.img')]);
+  const handover = (...argv: readonly string[]) => dmremap(folder, ['handover', ...argv, spare]);
 
   test('at the end of the sequence, as every refusal and check say', async () => {
     const path = drawnFile('M Mf M M M');

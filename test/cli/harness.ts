@@ -8,7 +8,8 @@ import { expect } from 'vitest';
 import type { Context } from '../../lib/cli/context.js';
 import { run } from '../../lib/cli/run.js';
 import { openDevice } from '../../lib/device/native-device.js';
-import { drawnNow } from '../support/disk.js';
+import { drawnNow, spareImage } from '../support/disk.js';
+import { drawSlots } from '../support/draw.js';
 import { goldenBytes } from '../support/golden.js';
 
 export interface Ran {
@@ -119,6 +120,12 @@ export function saysOnStderr(child: ChildProcess, text: string): Promise<void> {
 export function goldenFile(folder: string, name: string): string {
   const path = join(folder, `${name}.img`);
   writeFileSync(path, goldenBytes(name));
+  return path;
+}
+
+/** A drawn disk as a file: a spare of 4 MiB. Returns its path. */
+export function drawFile(path: string, disk: string): string {
+  writeFileSync(path, spareImage(drawSlots(disk)));
   return path;
 }
 

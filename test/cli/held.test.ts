@@ -1,25 +1,18 @@
 // Commands that add remaps, on spares with ghosts and with copies that disagree; `remap forget`; and how they are shown.
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { drawSlot } from '../support/disk.js';
 import { cutSlot } from '../support/ghosts.js';
 import { drawnSpare, imageOf, overwritten } from '../support/held.js';
-import { scratchFolder } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
 import { dmremap, documentOf, spawned, stateOf, undo } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
 const lost = [
   { original: 7n, spare: 1280n },
   { original: 9n, spare: 1288n },
 ];
-beforeEach(() => {
-  folder = mkdtempSync(join(scratch, 'case-'));
-  spare = join(folder, 'spare.img');
-});
 
 function draw(...slots: readonly Uint8Array[]): void {
   const five = Array.from({ length: 5 }, (_, copy) => slots[copy % slots.length] as Uint8Array);

@@ -1,5 +1,4 @@
 // An interrupt at every step of every command that writes: exit bit 32, and what is said of the disk is what is on it.
-
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -9,11 +8,10 @@ import { drawnNow, drawSlot, patchSlot } from '../support/disk.js';
 import { cutSlot } from '../support/ghosts.js';
 import { goldenBytes } from '../support/golden.js';
 import { dataOf, spareWithData } from '../support/inside.js';
-import { scratchFolder } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
 import { share } from '../support/tier.js';
 import { backupsIn, dmremap, ended, type Ran, saysOnStderr, spawned, start, stepsOf } from './harness.js';
 
-const scratch = scratchFolder();
 const damaged = goldenBytes('u_corrupt1');
 const inside = [
   [5n, 0n],
@@ -21,16 +19,9 @@ const inside = [
   [8n, 700n],
   [9n, 1300n],
 ] as const;
-let folder = '';
-let spare = '';
-let count = 0;
 
 /** Puts what the commands need into a folder of its own: a spare, a backup of it, and what a repair of it has saved. */
 beforeEach(async () => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   writeFileSync(spare, damaged);
   expect((await dmremap(folder, ['backup', spare, at('backup')])).status).toBe(0);
   expect((await dmremap(folder, ['remap', 'add', `--backup=${at('saved')}`, spare, '7:6008'])).status).toBe(

@@ -1,17 +1,12 @@
 // A spare with copies of two main devices (format.md rule 2): nothing is written before a copy is named, and the
 // spare as well.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { drawnNow, examineImage, patchSlot } from '../support/disk.js';
+import { drawnNow, examineImage, patchSlot, spareImage } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
-import { scratchFolder } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
 import { backupsIn, dmremap, documentOf, type Overrides } from './harness.js';
-
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
-let count = 0;
 
 /** Copy 2 is newer, and of a main twice the size. */
 const mixed = () => drawDisk('7 7 9o 7 7') as Uint8Array<ArrayBuffer>[];
@@ -19,16 +14,12 @@ const mixed = () => drawDisk('7 7 9o 7 7') as Uint8Array<ArrayBuffer>[];
 const inside = () => mixed().map((slot, copy) => (copy === 2 ? slot : patchSlot(slot, 320, [200, 0])));
 
 function write(slots: readonly Uint8Array[]): Buffer {
-  const image = Buffer.concat([...slots, new Uint8Array(2 ** 22 - 655_360)]);
+  const image = spareImage(slots);
   writeFileSync(spare, image);
   return image;
 }
 
 beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   writeFileSync(join(folder, 'remaps.csv'), 'original,spare\n99,3008\n');
 });
 

@@ -1,28 +1,19 @@
 // `dmremap relocate`: data inside the metadata region, through the real binary.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { LyingDevice } from '../../lib/device/lying-device.js';
 import { sealImage } from '../../lib/format/sealed-image.js';
 import { decodePreimage } from '../../lib/recovery/preimage.js';
 import { examineImage, patchSlot } from '../support/disk.js';
 import { dataOf, type Remap, spareWithData } from '../support/inside.js';
-import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
+import { loopDevice, whyNoLoop } from '../support/scratch.js';
 import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
 import { killedAtEachWrite } from './killed.js';
 
-const scratch = scratchFolder();
 const regionBytes = 655_360;
-let folder = '';
-let spare = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
-});
 
 const remaps: readonly Remap[] = [
   [5n, 0n],

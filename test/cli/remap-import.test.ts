@@ -1,6 +1,5 @@
 // `dmremap remap import`: what `export` and `dump` write comes back, and whatever cannot be added is told, line by line.
-
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -10,9 +9,9 @@ import { importedFrom } from '../../lib/cli/import-file.js';
 import type { RemapEntry } from '../../lib/format/structure.js';
 import { toEntryJson } from '../../lib/store/entry-json.js';
 import { DocumentError } from '../../lib/store/json-reader.js';
-import { drawnEntry, drawSlot } from '../support/disk.js';
+import { drawnEntry, drawSlot, spareImage } from '../support/disk.js';
 import { goldenImages } from '../support/golden.js';
-import { scratchFolder } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
 import { share, tiered } from '../support/tier.js';
 import {
   backupsIn,
@@ -26,18 +25,13 @@ import {
   undo,
 } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
 beforeEach(() => {
-  folder = mkdtempSync(join(scratch, 'case-'));
-  spare = join(folder, 'spare.img');
   draw([[1000n, 3000n]]);
 });
 
 function draw(remaps: readonly (readonly [bigint, bigint])[]): void {
   const slot = drawSlot({ remaps, sequence: 5n });
-  writeFileSync(spare, Buffer.concat([...Array(5).fill(slot), new Uint8Array(4 * 2 ** 20 - 655_360)]));
+  writeFileSync(spare, spareImage(Array(5).fill(slot)));
 }
 
 function write(text: string | Uint8Array): string {

@@ -1,27 +1,17 @@
 // `dmremap remap remove` and `dmremap remap lookup`.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
-import { drawSlot, patchSlot } from '../support/disk.js';
-import { scratchFolder } from '../support/scratch.js';
+import { describe, expect, test } from 'vitest';
+import { drawSlot, patchSlot, spareImage } from '../support/disk.js';
+import { folder, spare } from '../support/own-folder.js';
 import { backupsIn, dmremap, documentOf, goldenFile, stateOf, undo } from './harness.js';
-
-const scratch = scratchFolder();
-let folder = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-});
 
 /** A spare with these remaps in all of its copies. */
 function spareWith(...remaps: readonly (readonly [number, number])[]): string {
-  const path = join(folder, 'spare.img');
   const table = remaps.map(([original, spare]) => [BigInt(original), BigInt(spare)] as const);
   const slots = [0, 1, 2, 3, 4].map((copyIndex) => drawSlot({ sequence: 4n, copyIndex, remaps: table }));
-  writeFileSync(path, Buffer.concat([...slots, new Uint8Array(4 * 2 ** 20 - 655_360)]));
-  return path;
+  writeFileSync(spare, spareImage(slots));
+  return spare;
 }
 
 describe('remap remove', () => {

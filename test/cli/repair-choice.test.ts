@@ -1,28 +1,12 @@
 // `dmremap repair`: the plan that is carried out is the one that was shown, and the table is the one that was named.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
-import { blankSlot, drawnNow } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
-import { scratchFolder } from '../support/scratch.js';
-import { backupsIn, dmremap, documentOf, goldenFile, stateOf } from './harness.js';
+import { describe, expect, test } from 'vitest';
+import { drawnNow } from '../support/disk.js';
+import { folder, spare } from '../support/own-folder.js';
+import { backupsIn, dmremap, documentOf, drawFile, goldenFile, stateOf } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
-});
-
-function draw(disk: string, path = spare): string {
-  const slots = drawDisk(disk).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
-  writeFileSync(path, Buffer.concat([...slots, new Uint8Array(4 * 2 ** 20 - 655_360)]));
-  return path;
-}
+const draw = (disk: string, path = spare) => drawFile(path, disk);
 
 const repair = (...argv: readonly string[]) => dmremap(folder, ['repair', ...argv, spare]);
 const at = (seconds: bigint) => ({ now: () => (drawnNow + seconds) as never });

@@ -1,29 +1,17 @@
 // `dmremap restore --dump` and `--output`: a table out of a document, onto a spare or into a new image.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
 import { goldenBytes, goldenImages } from '../support/golden.js';
-import { scratchFolder } from '../support/scratch.js';
-import { backupsIn, dmremap, documentOf, goldenFile, spawned, stateOf, undo } from './harness.js';
-
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
-beforeEach(() => {
-  folder = mkdtempSync(join(scratch, 'case-'));
-  spare = join(folder, 'spare.img');
-});
+import { folder, spare } from '../support/own-folder.js';
+import { backupsIn, dmremap, documentOf, drawFile, goldenFile, spawned, stateOf, undo } from './harness.js';
 
 /** A spare of 4 MiB with these five copies. */
-function draw(disk: string): void {
-  const slots = drawDisk(disk).filter((slot) => slot instanceof Uint8Array);
-  writeFileSync(spare, Buffer.concat([...slots, new Uint8Array(4 * 2 ** 20 - 655_360)]));
-}
+const draw = (disk: string) => drawFile(spare, disk);
 
 /** Standard input that holds this. */
 const stdin = (text: string | Uint8Array) => () =>

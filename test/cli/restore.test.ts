@@ -1,26 +1,19 @@
 // `dmremap backup` and `dmremap restore`: what is kept, what is left out, and onto what it may go.
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
 import { unsealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
 import { recordedImage, sectorsOf } from '../format/signatures/images.js';
-import { blankSlot, drawnNow, drawSlot } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
-import { scratchFolder } from '../support/scratch.js';
-import { backupsIn, dmremap, documentOf, goldenFile, type Overrides, stateOf } from './harness.js';
+import { drawnNow, drawSlot, spareImage } from '../support/disk.js';
+import { drawSlots } from '../support/draw.js';
+import { goldenBytes } from '../support/golden.js';
+import { folder, spare } from '../support/own-folder.js';
+import { backupsIn, dmremap, documentOf, type Overrides, stateOf } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
 let file = '';
-let count = 0;
 beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   file = join(folder, 'backup');
 });
 
@@ -28,9 +21,9 @@ const mebibytes = (count: number) => count * 2 ** 20;
 
 /** A spare with these five copies, as a file; `secret` lies behind every structure. */
 function draw(disk: string, path = spare, bytes = mebibytes(4)): string {
-  const slots = drawDisk(disk).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
+  const slots = drawSlots(disk);
   for (const slot of slots) Buffer.from(slot.buffer).write('secret', structureBytes + 99);
-  writeFileSync(path, Buffer.concat([...slots, new Uint8Array(bytes - 655_360)]));
+  writeFileSync(path, spareImage(slots, bytes));
   return path;
 }
 
@@ -91,7 +84,7 @@ describe('backup', () => {
     const inSlack = BigInt(2 * 256 + Math.ceil(structureBytes / 512) + 3);
     const slot = drawSlot({ sequence: 3n, remaps: [[1000n, inSlack]] });
     Buffer.from(slot.buffer).write('secret', structureBytes + 99);
-    writeFileSync(spare, Buffer.concat([...Array(5).fill(slot), new Uint8Array(mebibytes(4) - 655_360)]));
+    writeFileSync(spare, spareImage(Array(5).fill(slot)));
     const saved = await backup();
     expect(saved.status).toBe(0);
     expect(saved.stdout).toContain(
@@ -107,7 +100,7 @@ describe('backup', () => {
   });
 
   test('of a real spare, whose data lies under its own metadata', async () => {
-    spare = goldenFile(folder, 'real_autoremap');
+    writeFileSync(spare, goldenBytes('real_autoremap'));
     const { stdout } = await backup('--json');
     const { dataInside } = documentOf(stdout) as { dataInside: unknown[] };
     expect(dataInside.length).toBeGreaterThan(0);

@@ -1,10 +1,8 @@
 // Between the plan and the first write: what the path leads to then has to be what was planned for, and nothing is written
 // where it is not.
-
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -15,20 +13,13 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { goldenBytes } from '../support/golden.js';
-import { type LoopDevice, loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
+import { type LoopDevice, loopDevice, whyNoLoop } from '../support/scratch.js';
 import { share } from '../support/tier.js';
 import { backupsIn, dmremap, goldenFile, spawned } from './harness.js';
 
-const scratch = scratchFolder();
 const original = Buffer.concat([goldenBytes('u_corrupt1').subarray(0, 655_360), Buffer.alloc(2 ** 20)]);
-let folder = '';
-let spare = '';
-let count = 0;
 beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   writeFileSync(spare, original);
 });
 

@@ -1,26 +1,17 @@
 // What would overwrite the metadata of another main device asks for the name of the spare, and takes nothing else.
-
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { goldenBytes } from '../support/golden.js';
-import { scratchFolder } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
 import { share } from '../support/tier.js';
 import { backupsIn, dmremap, mainFile, type Overrides } from './harness.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
 let before = Buffer.alloc(0);
-let count = 0;
 
 /** A spare of another main device than the backup that is to be restored to it. */
 beforeEach(async () => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   writeFileSync(spare, goldenBytes('u_one'));
   expect((await dmremap(folder, ['backup', spare, join(folder, 'backup')])).status).toBe(0);
   writeFileSync(spare, Buffer.alloc(2 ** 22));

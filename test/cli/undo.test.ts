@@ -1,6 +1,5 @@
 // `dmremap undo`, and what every write command saves before it writes.
-
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -10,30 +9,16 @@ import { openDevice } from '../../lib/device/native-device.js';
 import { sealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import { decodePreimage, type Preimage } from '../../lib/recovery/preimage.js';
-import { blankSlot, drawnNow } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
-import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
+import { drawnNow } from '../support/disk.js';
+import { folder, spare } from '../support/own-folder.js';
+import { loopDevice, whyNoLoop } from '../support/scratch.js';
 import { SpyDevice } from '../support/spy-device.js';
 import { share } from '../support/tier.js';
-import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, drawFile, spawned, stateOf } from './harness.js';
 import { killedAtEachWrite } from './killed.js';
 
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
-});
-
 /** A spare with these five copies, as a file. */
-function draw(disk: string): void {
-  const slots = drawDisk(disk).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
-  writeFileSync(spare, Buffer.concat([...slots, new Uint8Array(4 * 2 ** 20 - 655_360)]));
-}
+const draw = (disk: string) => drawFile(spare, disk);
 
 const bytesOf = () => readFileSync(spare).toString('latin1');
 

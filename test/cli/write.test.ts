@@ -4,21 +4,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { openDevice } from '../../lib/device/native-device.js';
 import { drawSlot } from '../support/disk.js';
 import { goldenBytes } from '../support/golden.js';
+import { folder, spare } from '../support/own-folder.js';
 import { random } from '../support/random.js';
-import { scratchFolder } from '../support/scratch.js';
 import { backupsIn, dmremap, documentOf, goldenFile, stateOf, undo } from './harness.js';
-
-const scratch = scratchFolder();
-let folder = '';
-let spare = '';
-let count = 0;
 
 /** A fresh folder with a spare of zeros in it. */
 beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-  spare = join(folder, 'spare.img');
   writeFileSync(spare, new Uint8Array(4 * 2 ** 20));
 });
 

@@ -5,7 +5,7 @@ import { metadataRegionBytes } from '../../lib/format/geometry.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
 import { recordedImage, sectorsOf } from '../format/signatures/images.js';
 import { blankSlot, drawnNow, drawSlot, patchSlot, u32Bytes } from '../support/disk.js';
-import { drawDisk } from '../support/draw.js';
+import { drawSlots } from '../support/draw.js';
 import { goldenBytes, goldenImages } from '../support/golden.js';
 import { random } from '../support/random.js';
 
@@ -124,10 +124,8 @@ export const spare =
 /** The words of test/support/draw.ts, in an image of the region. */
 export const drawn =
   (words: string, ...damages: readonly Damage[]): Drawing =>
-  () => {
-    const slots = drawDisk(words).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
-    return after(diskOf(imageOf(slots, metadataRegionBytes)), damages);
-  };
+  () =>
+    after(diskOf(imageOf(drawSlots(words), metadataRegionBytes)), damages);
 
 /** A golden image, at its own time. */
 export const golden =

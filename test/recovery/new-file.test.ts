@@ -2,18 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { writeNewFile } from '../../lib/recovery/new-file.js';
-import { scratchFolder, whyNoLoop } from '../support/scratch.js';
-
-const scratch = scratchFolder();
-let folder = '';
-let count = 0;
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  mkdirSync(folder);
-});
+import { folder } from '../support/own-folder.js';
+import { whyNoLoop } from '../support/scratch.js';
 
 describe('a new file', () => {
   it.each([0, 1, 4096, 300_001, 700_416])(

@@ -64,6 +64,10 @@ export const u32Bytes = (value: number): number[] => [0, 8, 16, 24].map((shift) 
 
 export const blankSlot = (): Uint8Array<ArrayBuffer> => new Uint8Array(slotBytes);
 
+/** A spare with these five copies. */
+export const spareImage = (slots: readonly Uint8Array[], bytes = 2 ** 22): Buffer<ArrayBuffer> =>
+  Buffer.concat([...slots, new Uint8Array(bytes - slots.length * slotBytes)]);
+
 /** What reading the slots of a geometry from an image gives. */
 export const readsOf = (image: Uint8Array, geometry: GeometryName): SlotRead[] =>
   geometries[geometry].slots.map((slot) =>

@@ -85,3 +85,7 @@ const flipped = (slot: Uint8Array, at: number): Uint8Array<ArrayBuffer> =>
 
 /** The five slots of a drawn disk. */
 export const drawDisk = (disk: string): DrawnSlot[] => disk.split(' ').map(drawWord);
+
+/** The same as bytes: what cannot be read or does not fit is blank. */
+export const drawSlots = (disk: string): Uint8Array[] =>
+  drawDisk(disk).map((slot) => (slot instanceof Uint8Array ? slot : blankSlot()));
