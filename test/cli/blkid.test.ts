@@ -1,17 +1,9 @@
 // blkid beside the built-in table: util-linux is essential on Debian, so the real one is asked here too.
-import {
-  chmodSync,
-  closeSync,
-  openSync,
-  readFileSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { blkidProbe, kindIn, type Probe } from '../../lib/cli/blkid.js';
-import { recordedImage, sectorsOf } from '../format/signatures/images.js';
+import { inflate, recordedImage } from '../format/signatures/images.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, documentOf } from './harness.js';
 
@@ -19,12 +11,8 @@ const folder = scratchFolder();
 const never = new AbortController().signal;
 
 function inflated(name: string): string {
-  const image = recordedImage(name);
   const path = join(folder, `${name}.img`);
-  const descriptor = openSync(path, 'w');
-  for (const { at, bytes } of sectorsOf(image)) writeSync(descriptor, bytes, 0, bytes.length, at);
-  closeSync(descriptor);
-  truncateSync(path, image.sizeBytes);
+  inflate(recordedImage(name), path);
   return path;
 }
 

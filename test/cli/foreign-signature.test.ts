@@ -1,46 +1,18 @@
 // Data of somebody else: under the slots of a spare in use, on a device that is to become one, and at its end.
-
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import type { Step } from '../../lib/device/request.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
-import { type RecordedImage, recordedImage, recordedImages, sectorsOf } from '../format/signatures/images.js';
+import { inflate, recordedImage, recordedImages, sectorsOf } from '../format/signatures/images.js';
 import { drawnNow, drawSlot } from '../support/disk.js';
-import { scratchFolder } from '../support/scratch.js';
+import { folder, spare } from '../support/own-folder.js';
 import { share } from '../support/tier.js';
 import { backupsIn, dmremap, documentOf } from './harness.js';
 
-const scratch = scratchFolder();
 const regionBytes = 655_360;
 const ext4 = 'an ext2, ext3 or ext4 file system (at byte 1080)';
-let folder = '';
-let spare = '';
-let count = 0;
-
-beforeEach(() => {
-  count += 1;
-  folder = join(scratch, `${count}`);
-  spare = join(folder, 'spare.img');
-  mkdirSync(folder);
-});
-
-/** What was recorded of an image, as a sparse file of its size. */
-function inflate(image: RecordedImage, path: string): void {
-  const descriptor = openSync(path, 'w');
-  for (const { at, bytes } of sectorsOf(image)) writeSync(descriptor, bytes, 0, bytes.length, at);
-  closeSync(descriptor);
-  truncateSync(path, image.sizeBytes);
-}
 
 const regionOf = (path: string): Buffer => {
   const bytes = Buffer.alloc(regionBytes);

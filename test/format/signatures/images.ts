@@ -1,5 +1,5 @@
 // The images of make.sh: what tools of Debian have written, as far as it shows whose data it is, and what blkid says of it.
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
 export interface RecordedImage {
@@ -25,6 +25,14 @@ export function recordedImage(name: string): RecordedImage {
 
 export const sectorsOf = ({ sectors }: RecordedImage): { readonly at: number; readonly bytes: Buffer }[] =>
   Object.entries(sectors).map(([at, text]) => ({ at: Number(at), bytes: Buffer.from(text, 'base64') }));
+
+/** What was recorded of an image, as a sparse file of its size. */
+export function inflate(image: RecordedImage, path: string): void {
+  const descriptor = openSync(path, 'w');
+  for (const { at, bytes } of sectorsOf(image)) writeSync(descriptor, bytes, 0, bytes.length, at);
+  closeSync(descriptor);
+  truncateSync(path, image.sizeBytes);
+}
 
 /** Bytes of an image. What was not recorded is zero. */
 export function bytesOf(image: RecordedImage, offset: number, length: number): Uint8Array {
