@@ -6,42 +6,26 @@ import type { Findings } from '../store/examine.js';
 import { lostGhosts } from '../store/ghost-entries.js';
 import { pick } from '../store/words.js';
 import type { Advice } from './advice.js';
+import { entryTable, shownEntries } from './entry-table.js';
 import { commandLine } from './escape.js';
-import { counted, flagsText, indented, table, utcOfNanoseconds } from './text.js';
-
-const shownGhosts = 20;
+import { counted, flagsText, indented, utcOfNanoseconds } from './text.js';
 
 /** What a plan makes of the ghosts of its source: a table, and the reasons of all that are not simply taken. */
 export function ghostLines({ copies }: Findings, { ghosts, source }: RepairPlan): string[] {
   const slot = copies[source?.copy ?? -1]?.slot;
   if (ghosts === null || slot?.state !== 'valid') return [];
   if (ghosts.length === 0) return ['there are no ghosts'];
-  const listed = ghosts.slice(0, shownGhosts);
-  const more = ghosts.length - listed.length;
+  const listed = ghosts.slice(0, shownEntries);
   const count = (verdict: JudgedGhost['verdict']) => ghosts.filter((one) => one.verdict === verdict).length;
   const doubtful = count('doubtful');
   return [
     `${counted(ghosts.length, 'ghost')}, ${count('taken')} of them to be taken into the table:`,
     ...indented([
-      ...table(
-        [
-          { title: 'index', align: 'right' },
-          { title: 'original', align: 'right' },
-          { title: 'spare', align: 'right' },
-          { title: 'time (UTC)' },
-          { title: 'flags' },
-          { title: 'verdict' },
-        ],
-        listed.map(({ index, entry, verdict }) => [
-          `${index}`,
-          `${entry.originalSector}`,
-          `${entry.spareSector}`,
-          utcOfNanoseconds(entry.remapTimestampNs),
-          flagsText(entry.flags),
-          verdict,
-        ]),
+      ...entryTable(
+        ghosts,
+        [{ title: 'time (UTC)' }, { title: 'flags' }, { title: 'verdict' }],
+        ({ entry, verdict }) => [utcOfNanoseconds(entry.remapTimestampNs), flagsText(entry.flags), verdict],
       ),
-      ...(more > 0 ? [`... and ${more} more (--json lists them)`] : []),
       ...listed.filter(isNoteworthy).map(({ index, reasons }) => `ghost ${index}: ${reasons.join('; ')}`),
     ]),
     ...(count('taken') > 0 ? ['taken: the original sector and the place on the spare are free'] : []),

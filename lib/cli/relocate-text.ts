@@ -6,11 +6,10 @@ import type { Report } from '../store/examine.js';
 import { copiesText, pick } from '../store/words.js';
 import { statusOfVerdict, verdictOf, verdictSentence } from './check-verdict.js';
 import { writtenCopies } from './commit-text.js';
+import { entryTable } from './entry-table.js';
 import { escapeText } from './escape.js';
 import { readBackLine } from './read-back.js';
-import { counted, indented, table } from './text.js';
-
-const shownEntries = 20;
+import { counted, indented } from './text.js';
 
 /** The plan; a refusal is told by who asks. */
 export function relocationLines(path: string, report: Report, plan: RelocationPlan): string[] {
@@ -26,10 +25,15 @@ export function relocationLines(path: string, report: Report, plan: RelocationPl
   return [
     `${name}: ${inside.length} ${one} data inside the metadata region (${of})`,
     ...indented([
-      ...entryTable(inside),
-      ...(inside.length > shownEntries
-        ? [`... and ${inside.length - shownEntries} more (--json lists them)`]
-        : []),
+      ...entryTable(
+        inside,
+        [{ title: 'to', align: 'right' }, { title: 'holds' }, { title: 'because' }],
+        ({ to, holds, pending, why }) => [
+          to === null ? '-' : `${to}`,
+          pending ? `${holds}, PENDING` : holds,
+          why,
+        ],
+      ),
       ...legend(inside),
       ...(moved > 0
         ? [
@@ -40,28 +44,6 @@ export function relocationLines(path: string, report: Report, plan: RelocationPl
     ]),
   ];
 }
-
-const entryTable = (inside: readonly InsideEntry[]): string[] =>
-  table(
-    [
-      { title: 'index', align: 'right' },
-      { title: 'original', align: 'right' },
-      { title: 'spare', align: 'right' },
-      { title: 'to', align: 'right' },
-      { title: 'holds' },
-      { title: 'because' },
-    ],
-    inside
-      .slice(0, shownEntries)
-      .map(({ index, entry, to, holds, pending, why }) => [
-        `${index}`,
-        `${entry.originalSector}`,
-        `${entry.spareSector}`,
-        to === null ? '-' : `${to}`,
-        pending ? `${holds}, PENDING` : holds,
-        why,
-      ]),
-  );
 
 function legend(inside: readonly InsideEntry[]): string[] {
   const some = (is: (one: InsideEntry) => boolean) => inside.some(is);

@@ -9,14 +9,14 @@ import { changeOptions, changeTable } from './change-table.js';
 import { type Command, print } from './command.js';
 import { commitEnd, statusOfCommit, toCommitJson, writtenCopies } from './commit-text.js';
 import type { Context } from './context.js';
+import { entryTable } from './entry-table.js';
 import { escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { copyOption, timeoutOption } from './numbers.js';
 import { withSpare } from './spare.js';
-import { counted, flagsText, table, utcOfNanoseconds } from './text.js';
+import { counted, flagsText, utcOfNanoseconds } from './text.js';
 
 const name = 'remap forget';
-const shownGhosts = 20;
 
 interface Done {
   readonly commit: CommitReport;
@@ -101,28 +101,14 @@ function tell(
     return status;
   }
   const { commit, report } = done;
-  const more = ghosts.length - shownGhosts;
   print(context, [
     `committed sequence ${commit.sequence} to ${copiesText(writtenCopies(commit))}`,
-    ...table(
-      [
-        { title: 'index', align: 'right' },
-        { title: 'original', align: 'right' },
-        { title: 'was on spare', align: 'right' },
-        { title: 'time (UTC)' },
-        { title: 'flags' },
-      ],
-      ghosts
-        .slice(0, shownGhosts)
-        .map(({ index, originalSector, spareSector, remapTimestampNs, flags }) => [
-          `${index}`,
-          `${originalSector}`,
-          `${spareSector}`,
-          utcOfNanoseconds(remapTimestampNs),
-          flagsText(flags),
-        ]),
+    ...entryTable(
+      ghosts.map((entry) => ({ index: entry.index, entry })),
+      [{ title: 'time (UTC)' }, { title: 'flags' }],
+      ({ entry }) => [utcOfNanoseconds(entry.remapTimestampNs), flagsText(entry.flags)],
+      'was on spare',
     ),
-    ...(more > 0 ? [`... and ${more} more (--json lists them)`] : []),
     `gave up ${counted(ghosts.length, 'ghost')}: remaps can be added, and may overwrite the data of these`,
     ...commitEnd(commit, report),
   ]);
