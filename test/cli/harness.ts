@@ -8,6 +8,7 @@ import { expect } from 'vitest';
 import type { Context } from '../../lib/cli/context.js';
 import { run } from '../../lib/cli/run.js';
 import { openDevice } from '../../lib/device/native-device.js';
+import { decodePreimage, type Preimage } from '../../lib/recovery/preimage.js';
 import { drawnNow, spareImage } from '../support/disk.js';
 import { drawSlots } from '../support/draw.js';
 import { goldenBytes } from '../support/golden.js';
@@ -170,7 +171,7 @@ export function stateOf(path: string) {
 const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true });
 
 /** Proves a document against its schema in docs/. */
-function prove(document: Record<string, unknown>): void {
+function prove(document: { readonly schema?: unknown }): void {
   const id = String(document.schema);
   const name = /^dmremap\.([a-z-]+)\/1$/.exec(id)?.[1];
   const validate =
@@ -184,6 +185,13 @@ export function documentOf(stdout: string): Record<string, unknown> {
   const document: Record<string, unknown> = JSON.parse(stdout); //  Throws on anything before or behind it.
   prove(document);
   return document;
+}
+
+/** What a pre-image tells of itself, proven. */
+export function provenPreimage(file: string): Preimage {
+  const { preimage } = decodePreimage(readFileSync(file));
+  prove(preimage);
+  return preimage;
 }
 
 /** The steps that `--progress-json` has told, each proven. */

@@ -1,7 +1,6 @@
 // `dmremap relocate`: data inside the metadata region, through the real binary.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { LyingDevice } from '../../lib/device/lying-device.js';
 import { sealImage } from '../../lib/format/sealed-image.js';
@@ -10,7 +9,7 @@ import { examineImage, patchSlot } from '../support/disk.js';
 import { dataOf, type Remap, spareWithData } from '../support/inside.js';
 import { folder, spare } from '../support/own-folder.js';
 import { loopDevice, whyNoLoop } from '../support/scratch.js';
-import { backupsIn, dmremap, documentOf, spawned, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, provenPreimage, spawned, stateOf } from './harness.js';
 import { killedAtEachWrite } from './killed.js';
 
 const regionBytes = 655_360;
@@ -195,17 +194,6 @@ test.each<[what: string, disk: string, remaps: readonly Remap[], without: readon
   expect([1, 5]).toContain((await spawned(folder, forced)).status);
 });
 
-/** The document of a pre-image, proven against its published schema. */
-function proven(file: string) {
-  const { preimage } = decodePreimage(readFileSync(file));
-  const schema = JSON.parse(
-    readFileSync(new URL('../../docs/preimage.schema.json', import.meta.url), 'utf8'),
-  );
-  const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
-  expect(validate(preimage), JSON.stringify(validate.errors)).toBe(true);
-  return preimage;
-}
-
 describe('--apply', () => {
   test('moves everything, and undo puts the region back with the data in it', async () => {
     write();
@@ -221,7 +209,7 @@ describe('--apply', () => {
     expect(whole()).toEqual(all);
     expect((await spawned(folder, ['check', spare])).status).toBe(0);
     const [file = ''] = backupsIn(folder);
-    expect(proven(file).outside).toHaveLength(3);
+    expect(provenPreimage(file).outside).toHaveLength(3);
 
     const undone = await spawned(folder, ['undo', '--json', file]);
     expect(documentOf(undone.stdout)).toMatchObject({

@@ -1,20 +1,19 @@
 // `dmremap undo`, and what every write command saves before it writes.
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sha256Of } from '../../lib/base/crypto.js';
 import type { Device } from '../../lib/device/device.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { sealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import { decodePreimage, type Preimage } from '../../lib/recovery/preimage.js';
+import { decodePreimage } from '../../lib/recovery/preimage.js';
 import { drawnNow } from '../support/disk.js';
 import { folder, spare } from '../support/own-folder.js';
 import { loopDevice, whyNoLoop } from '../support/scratch.js';
 import { SpyDevice } from '../support/spy-device.js';
 import { share } from '../support/tier.js';
-import { backupsIn, dmremap, documentOf, drawFile, spawned, stateOf } from './harness.js';
+import { backupsIn, dmremap, documentOf, drawFile, provenPreimage, spawned, stateOf } from './harness.js';
 import { killedAtEachWrite } from './killed.js';
 
 /** A spare with these five copies, as a file. */
@@ -95,17 +94,6 @@ describe.each(commands)('%s on %s', (command, disk, words) => {
     expect(bytesOf()).toBe(written);
   });
 });
-
-/** The document of a pre-image, proven against its published schema. */
-function provenPreimage(file: string): Preimage {
-  const { preimage } = decodePreimage(readFileSync(file));
-  const schema = JSON.parse(
-    readFileSync(new URL('../../docs/preimage.schema.json', import.meta.url), 'utf8'),
-  );
-  const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
-  expect(validate(preimage), JSON.stringify(validate.errors)).toBe(true);
-  return preimage;
-}
 
 describe('kill -9 at every write', () => {
   test.each(share(['repair', 'restore'], 2))('of %s, and the undo gives back every byte', async (command) => {
