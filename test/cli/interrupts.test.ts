@@ -120,7 +120,7 @@ async function isTrue({ stderr }: Ran, { home, path, before, old, anew }: Around
   if (stderr.includes('nothing was written')) expect(backupsIn(home), stderr).toEqual([]);
 }
 
-describe.each(share(commands, 6))('%s', (_, argv, image) => {
+describe.each(share(commands, 20))('%s', (_, argv, image) => {
   test.each([
     ['before its work is begun', (abort: () => void) => abort()],
     ['while its work is in flight', (abort: () => void) => process.nextTick(abort)],

@@ -8,6 +8,7 @@ import { stuckLoop } from '../stuck/loop.js';
 import { whyNo } from '../stuck/reasons.js';
 import { stuckFile } from '../stuck/stuck-file.js';
 import { loopDevice, scratchFolder, whyNoLoop, zeroFile } from '../support/scratch.js';
+import { share } from '../support/tier.js';
 import { deviceContract } from './contract.js';
 
 const bytes = 1024 * 1024;
@@ -43,7 +44,7 @@ for (const engine of engines) {
 const noLoop = whyNoLoop();
 describe.skipIf(noLoop !== undefined)(noLoop ?? 'block devices', () => {
   const rows = engines.flatMap((engine) => [512, 4096].map((sectorSize) => ({ engine, sectorSize })));
-  for (const { engine, sectorSize } of rows) {
+  for (const { engine, sectorSize } of share(rows, 4)) {
     deviceContract(`${engine} on a loop device with logical blocks of ${sectorSize}`, async () => {
       const loop = loopDevice(newFile(), ['--sector-size', String(sectorSize)]);
       const reopen = () => openDevice(loop.path, { mode: 'write', engine });
@@ -68,7 +69,7 @@ const fuseDevices = [
 for (const [title, fixture, make] of fuseDevices) {
   const no = whyNo(fixture);
   describe.skipIf(no !== undefined)(no ?? 'file systems of processes', () => {
-    for (const engine of engines) {
+    for (const engine of share(engines, 3)) {
       deviceContract(`${engine} on ${title}`, async () => {
         const disk = await make({ sizeBytes: bytes });
         const reopen = () => openDevice(disk.path, { mode: 'write', engine });

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import * as first from '../../lib/index.js';
 import { scratchFolder } from '../support/scratch.js';
 import { secondCopy } from '../support/second-copy.js';
+import { share } from '../support/tier.js';
 
 const folder = scratchFolder();
 const key = Symbol.for('dmremap.shared');
@@ -17,11 +18,16 @@ afterEach(() => {
   delete holder[key];
 });
 
-describe.each([
-  { name: 'of the same version' },
-  { name: 'of a newer version', sharedVersion: 2 },
-  { name: 'of a version before it', sharedVersion: 0 },
-])('a second copy $name', (options) => {
+describe.each(
+  share(
+    [
+      { name: 'of the same version' },
+      { name: 'of a newer version', sharedVersion: 2 },
+      { name: 'of a version before it', sharedVersion: 0 },
+    ],
+    2,
+  ),
+)('a second copy $name', (options) => {
   const load = () => secondCopy(join(folder, `copy-${copies++}`), options);
 
   it.each(['first', 'second'] as const)(

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
-import { share } from '../support/tier.js';
+import { isFull, share } from '../support/tier.js';
 import { retold, runStory, storiesOf, timeless } from './stories.js';
 
 const folder = scratchFolder();
@@ -40,7 +40,7 @@ test('has a story for each way to lose a table', () => {
   ]);
 });
 
-describe.each(share(stories, 4))('$name', (story) => {
+describe.each(share(stories, 5))('$name', (story) => {
   const promised = story.blocks.map(({ text, picture }) =>
     timeless(picture === undefined ? text : readFileSync(join(story.folderOfPage, picture), 'utf8')),
   );
@@ -49,6 +49,8 @@ describe.each(share(stories, 4))('$name', (story) => {
     expect(runStory(story, folder).map(timeless)).toEqual(promised);
   });
 
+  //  Of some stories: they differ in what the device is, not in what is said.
+  if (!isFull && story.name !== 'first-look') return;
   test.skipIf(skipped !== undefined)('on a block device', () => {
     expect(runStory(story, folder, loopDevice).map(timeless)).toEqual(promised);
   });

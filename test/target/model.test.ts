@@ -6,8 +6,10 @@
 //   DMREMAP_REPLAY=JSON    the one that a failure has named
 //
 // `npm run model` runs more of them, and `npm run model -- --mutants` shows that faults are noticed: model/mutants.ts.
+
 import { describe, expect, it } from 'vitest';
 import { DmremapError } from '../../lib/base/errors.js';
+import { tiered } from '../support/tier.js';
 import { firstPlace } from './model/disks.js';
 import { Expected } from './model/expected.js';
 import { type Replay, runHistories } from './model/history.js';
@@ -18,7 +20,7 @@ import { World } from './model/world.js';
 
 //  The same histories each time; `npm run model` takes others.
 const {
-  DMREMAP_HISTORIES: histories = '2000',
+  DMREMAP_HISTORIES: histories = tiered('2000', '300'),
   DMREMAP_SEED: seed = '1',
   DMREMAP_REPLAY: replay,
 } = process.env;
