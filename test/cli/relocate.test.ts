@@ -52,7 +52,7 @@ describe('the plan', () => {
             2         8    700  1312  data      behind the structure of copy 2
             4         7    600     -  metadata  copy 2 is valid: overwritten by it
         behind a structure: no checksum tells whether the module has written over it
-        metadata: the data is lost; \`remap remove\` gives such a remap up
+        metadata: the data is lost; \`remap remove --allow-data-in-metadata\` gives such a remap up
         -: stays where it is; --doubtful moves what is there all the same
         3 sectors to move, and a commit as sequence 8: copies 3, 4, 0, 1, 2, in this order
       plan ID
@@ -101,8 +101,8 @@ describe('the plan', () => {
             1         6    700  1280  data, PENDING      behind the structure of copy 2
             2         7    601     -  metadata           copy 2 is valid: overwritten by it
         behind a structure: no checksum tells whether the module has written over it
-        metadata: the data is lost; \`remap remove\` gives such a remap up
-        metadata, PENDING: the data may be on main; \`remap remove\` makes that the place of it again
+        metadata: the data is lost; \`remap remove --allow-data-in-metadata\` gives such a remap up
+        metadata, PENDING: the data may be on main; \`remap remove --allow-data-in-metadata\` makes that its place again
         PENDING: until it is created again a target of the module reads and writes main instead; then it uses the spare
         -: stays where it is; --doubtful moves what is there all the same
         1 sector to move, and a commit as sequence 8: copies 1, 2, 3, 4, 0, in this order
