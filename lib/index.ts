@@ -121,8 +121,7 @@ export type {
 export type { ScanPass, ScanProgress } from './target/health-scan.js';
 export type { HealthThresholds, HealthVerdict } from './target/health-score.js';
 export type { Latency, TimedOperation } from './target/observability.js';
-export { listTargets } from './target/registry.js';
-export { RemapTarget } from './target/remap-target.js';
+export { listTargets, RemapTarget } from './target/remap-target.js';
 export type { HealthScanOptions, ScanTime } from './target/scan-options.js';
 export type { SyncOptions, SyncStatus } from './target/sync-work.js';
 export type { CreateTargetOptions, OpenTargetOptions, TargetPolicy } from './target/target-options.js';

@@ -11,7 +11,6 @@ import type { Reading } from '../store/steady.js';
 import { strangerClauses } from '../store/strangers.js';
 import { copiesText, listOf } from '../store/words.js';
 import { type Args, exactOperands } from './args.js';
-import { absolute } from './backup.js';
 import { type Command, jsonOption, print, progressOption, writeOptions } from './command.js';
 import type { Context } from './context.js';
 import { commandLine, escapeText, jsonText, shellQuote } from './escape.js';
@@ -19,6 +18,7 @@ import { exitBits } from './exit-status.js';
 import { limitsOf } from './limits.js';
 import { tellReading, tellUse } from './live.js';
 import { timeoutOption } from './numbers.js';
+import { absolute } from './resolved-path.js';
 import { withDevice } from './strangers.js';
 import { bytesText, counted } from './text.js';
 

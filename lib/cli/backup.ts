@@ -17,6 +17,7 @@ import type { Args } from './args.js';
 import { UsageError } from './args.js';
 import type { Context } from './context.js';
 import { commandLine, escapeText } from './escape.js';
+import { absolute } from './resolved-path.js';
 import { type HeldSpare, refuseOtherDevice, type Spare } from './spare.js';
 import { bytesText, utcOf } from './text.js';
 
@@ -117,10 +118,6 @@ function savedLine(path: string, { missing }: Region, { file, bytes }: Backup): 
   const but = missing.length > 0 ? ` without ${lost}, which cannot be read,` : '';
   return `saved the first ${bytesText(BigInt(bytes))} of ${escapeText(path)}${but} to ${escapeText(file)}`;
 }
-
-/** Not normalised: `a/../b` is another file than `b` where `a` is a symbolic link. */
-export const absolute = ({ cwd }: Context, path: string): string =>
-  isAbsolute(path) ? path : `${cwd}/${path}`;
 
 async function writeTo(file: string, bytes: Uint8Array): Promise<string> {
   try {

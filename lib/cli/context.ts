@@ -6,14 +6,7 @@ import type { OpenDeviceOptions } from '../device/native-device.js';
 import type { InUse } from '../device/use.js';
 import type { Probe } from './blkid.js';
 import type { Progress } from './progress.js';
-
-/** Where text goes. Never throws: a reader that went away is main's business. */
-export interface Sink {
-  write(text: string): void;
-  readonly isTTY: boolean;
-  /** The width of the terminal; undefined where there is none, or where it is not known. */
-  readonly columns?: number | undefined;
-}
+import type { Sink } from './sink.js';
 
 export interface Context {
   /** The arguments behind the program's name. */

@@ -19,9 +19,10 @@ import { escapeMessage, escapeText, jsonText } from './escape.js';
 import { exitBits } from './exit-status.js';
 import { choiceOption, timeoutOption, wholeNumber } from './numbers.js';
 import { allowedOther, askedByName, refuseTableOfOthers, yesOption } from './other-main.js';
+import { withProbe } from './probe.js';
 import { electsBoth, readBack, readBackLine } from './read-back.js';
 import { type Spare, withSpare } from './spare.js';
-import { refuseStrangers, tellStrangers, withProbe } from './strangers.js';
+import { refuseStrangers, tellStrangers } from './strangers.js';
 import { sectorsText } from './text.js';
 
 const name = 'create';

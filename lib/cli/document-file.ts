@@ -4,11 +4,11 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { DmremapError } from '../base/errors.js';
 import { fileError } from '../recovery/new-file.js';
 import { DocumentError, type Problem, problemText } from '../store/json-reader.js';
-import { absolute } from './backup.js';
 import type { Context } from './context.js';
 import { escapeMessage } from './escape.js';
 import { codeOf } from './exit-status.js';
 import { ExplainedError } from './failure.js';
+import { absolute } from './resolved-path.js';
 
 /** More than 2048 entries with a mistake in each is nothing that anybody reads. */
 const toldProblems = 4096;

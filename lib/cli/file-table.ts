@@ -7,8 +7,8 @@ import type { ValidSlot } from '../store/copies.js';
 import { examineDevice } from '../store/examine-device.js';
 import { readSeal } from '../store/inspect.js';
 import { ambiguousError } from './ambiguity.js';
-import { absolute } from './backup.js';
 import type { Context } from './context.js';
+import { absolute } from './resolved-path.js';
 
 /** The copy of a file whose table is meant: the one that we elect, or the one that is named. */
 export async function tableInFile(context: Context, file: string, copy?: number): Promise<ValidSlot> {

@@ -8,7 +8,7 @@ import type { Reading } from '../store/steady.js';
 import type { Context } from './context.js';
 import { escapeMessage } from './escape.js';
 import { exitBits } from './exit-status.js';
-import { withProbe } from './strangers.js';
+import { withProbe } from './probe.js';
 
 /** Says so on stderr. Returns the bit of the exit status: 4 where what was read may be of two moments. */
 export function tellReading({ stderr }: Context, path: string, reading: Reading): number {

@@ -6,7 +6,7 @@ import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
 import { copiesText } from '../store/words.js';
 import type { Args } from './args.js';
-import type { Context, Sink } from './context.js';
+import type { Sink, Surface } from './sink.js';
 import { counted } from './text.js';
 
 /** In the order in which a command takes them. A handover writes and reads back twice. */
@@ -60,7 +60,7 @@ export class Progress {
   #isShown = false;
   #isQuiet = false;
 
-  constructor({ stdout, stderr, env }: Context, args: Args, command: string) {
+  constructor({ stdout, stderr, env }: Surface & { readonly stderr: Sink }, args: Args, command: string) {
     this.#out = stderr;
     this.#command = command;
     this.#asJson = args.flags.has('progress-json');

@@ -6,15 +6,15 @@ import { type CancelOptions, cancellable, neverStarted } from '../base/cancellab
 import type { Context } from './context.js';
 import { escapeText } from './escape.js';
 
+/** Not normalised: `a/../b` is another file than `b` where `a` is a symbolic link. */
+export const absolute = ({ cwd }: Context, path: string): string =>
+  isAbsolute(path) ? path : `${cwd}/${path}`;
+
 /** The path without symbolic links, which is told; as it was given where there are none, or it leads nowhere. */
-export async function resolvedPath(
-  { cwd, stderr }: Context,
-  path: string,
-  limits: CancelOptions,
-): Promise<string> {
+export async function resolvedPath(context: Context, path: string, limits: CancelOptions): Promise<string> {
+  const { cwd, stderr } = context;
   const given = resolve(cwd, path);
-  //  Not the normalised one: `a/../b` leads elsewhere than `b` where `a` is a link.
-  const real = await whereTo(isAbsolute(path) ? path : `${cwd}/${path}`, given, limits);
+  const real = await whereTo(absolute(context, path), given, limits);
   if (real === given) return path;
   stderr.write(`${escapeText(path)} -> ${escapeText(real)}\n`);
   return real;

@@ -17,7 +17,7 @@ import { examineDevice } from '../store/examine-device.js';
 import type { Problem } from '../store/json-reader.js';
 import { copiesText } from '../store/words.js';
 import { type Args, exactOperands, notEmpty, UsageError } from './args.js';
-import { absolute, type Backup, backupChoice, carryOut, planOf, type WriteJob } from './backup.js';
+import { type Backup, backupChoice, carryOut, planOf, type WriteJob } from './backup.js';
 import {
   type Command,
   dataInMetadataOption,
@@ -35,8 +35,9 @@ import { ExplainedError } from './failure.js';
 import { tableInFile } from './file-table.js';
 import { copyOption, timeoutOption } from './numbers.js';
 import { allowedOther, askedByName, wantsName, yesOption } from './other-main.js';
+import { withProbe } from './probe.js';
+import { absolute } from './resolved-path.js';
 import { withSpare } from './spare.js';
-import { withProbe } from './strangers.js';
 import { bytesText, counted } from './text.js';
 
 const name = 'restore';

@@ -7,7 +7,6 @@ import type { Plan } from '../recovery/rehearse.js';
 import { refuseKnown } from '../store/admission.js';
 import type { Report } from '../store/examine.js';
 import { examineDevice } from '../store/examine-device.js';
-import { copyLint } from '../store/lint.js';
 import {
   overlaps,
   type Stranger,
@@ -15,27 +14,14 @@ import {
   underStructures,
   unknownText,
 } from '../store/strangers.js';
-import { listOf, sentence } from '../store/words.js';
+import { listOf } from '../store/words.js';
 import type { Args } from './args.js';
-import { absolute, planOf, type WriteJob } from './backup.js';
+import { planOf, type WriteJob } from './backup.js';
 import type { Context } from './context.js';
 import { escapeMessage } from './escape.js';
 import { allowedOther, askedByName } from './other-main.js';
+import { withProbe } from './probe.js';
 import type { Spare } from './spare.js';
-
-/** A report of `path` itself, with what blkid says where the table of marks knows nothing. */
-export async function withProbe(context: Context, path: string, report: Report): Promise<Report> {
-  const { strangers, copies } = report;
-  if (context.probe === undefined || strangers.marks.length > 0) return report;
-  //  Where the first copy is whole, or what is left of one, blkid could see nothing but our own data.
-  const [first] = copies;
-  const isOverwritten = first?.slot.state === 'damaged' && first.slot.damage.fault === 'magic';
-  if (report.elections.ours !== null && !isOverwritten) return report;
-  const told = await context.probe(absolute(context, path), context.signal);
-  if (told === undefined) return report;
-  const lint = copyLint('foreign-signature', [], sentence(`the device holds ${told}`));
-  return { ...report, strangers: { ...strangers, told: [told] }, lints: [...report.lints, lint] };
-}
 
 /** A report of a region that was read, with what the device shows elsewhere, and with what blkid says. */
 export async function withDevice(

@@ -1,7 +1,7 @@
 // Room: cli. The small pieces of people's output: tables, times, sizes, a little colour.
 import { entryFlags } from '../format/structure.js';
 import type { Severity } from '../store/lint.js';
-import type { Context } from './context.js';
+import type { Surface } from './sink.js';
 
 export interface Column {
   readonly title: string;
@@ -41,7 +41,7 @@ export function table(
  * How wide a line of people's output may be. COLUMNS is what the user prefers (environ(7)); a terminal says it itself.
  * Elsewhere nothing is wrapped and no column is left out: a line is a whole statement there, for grep and diff.
  */
-export function widthOf({ stdout, env }: Pick<Context, 'stdout' | 'env'>): number {
+export function widthOf({ stdout, env }: Surface): number {
   const wish = env.COLUMNS ?? '';
   const asked = /^[1-9][0-9]{0,5}$/.test(wish) ? Number(wish) : undefined;
   const width = asked ?? (stdout.isTTY ? stdout.columns : undefined) ?? Number.POSITIVE_INFINITY;
@@ -139,7 +139,7 @@ const sgr = { error: '31;1', warning: '33', info: '36', good: '32;1' } as const;
 export type Tone = Severity | 'good';
 
 /** Colours on a terminal, nothing elsewhere or where NO_COLOR is set (no-color.org: to anything but empty). */
-export function painter({ stdout, env }: Context): (tone: Tone, text: string) => string {
+export function painter({ stdout, env }: Surface): (tone: Tone, text: string) => string {
   const plain = !stdout.isTTY || (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
   return (tone, text) => (plain ? text : `\u001b[${sgr[tone]}m${text}\u001b[0m`);
 }

@@ -15,7 +15,7 @@ import { examineDevice } from '../store/examine-device.js';
 import { toExamineJson } from '../store/examine-json.js';
 import { copiesText, listOf } from '../store/words.js';
 import { type Args, notEmpty, UsageError } from './args.js';
-import { absolute, type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
+import { type Backup, backupChoice, carryOut, type WriteJob } from './backup.js';
 import { statusOfVerdict, verdictOf, verdictSentence } from './check-verdict.js';
 import {
   type Command,
@@ -31,6 +31,7 @@ import { commandLine, escapeText, jsonText } from './escape.js';
 import { ExplainedError } from './failure.js';
 import { timeoutOption } from './numbers.js';
 import { allowedOther, askedByName, refusePuttingBackOver, yesOption } from './other-main.js';
+import { absolute } from './resolved-path.js';
 import { type HeldSpare, type Spare, withSpare } from './spare.js';
 import { overwrittenBy, refuseStrangers } from './strangers.js';
 import { counted, utcOf } from './text.js';

@@ -1,7 +1,7 @@
 // Which engine moves the bytes of a device, and what it can promise (io-contract.md rule 10). The native part has an io_uring for each
 // device, and one of each other kind for all devices of an environment.
 import { argumentError, DmremapError } from '../base/errors.js';
-import { errnoName } from './request.js';
+import { errnoName } from './errno.js';
 import { wallOf } from './walls.js';
 
 export type EngineName = 'io_uring' | 'libaio' | 'threads';

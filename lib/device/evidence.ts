@@ -4,7 +4,7 @@
 import { constants } from 'node:os';
 import { type ErrorCode, isErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import { BatchError, type WriteReport, type WriteStep } from './device.js';
-import { codeOfErrnoName, errnoName } from './request.js';
+import { codeOfErrnoName, errnoName } from './errno.js';
 
 export type Groups = readonly (readonly WriteStep[])[];
 

@@ -2,9 +2,9 @@
 // explain where that fails. The judgement is walls.ts.
 import { release } from 'node:os';
 import { type EngineName, engineKind } from './engines.js';
+import { errnoName } from './errno.js';
 import { native } from './native.js';
 import { entriesOf, linesOf, numberIn } from './procfs.js';
-import { errnoName } from './request.js';
 import type { Failure, HostFacts } from './walls.js';
 
 /**

@@ -3,14 +3,8 @@
 import { byteOffset } from '../base/units.js';
 import type { DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
-import {
-  type Issued,
-  type RequestListener,
-  type RequestSpec,
-  type Step,
-  type StepResult,
-  unsettledError,
-} from './request.js';
+import { unsettledError } from './errno.js';
+import type { Issued, RequestListener, RequestSpec, Step, StepResult } from './request.js';
 
 export interface MemoryDeviceOptions {
   readonly logicalBlockSize?: number;

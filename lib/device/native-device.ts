@@ -6,18 +6,11 @@ import { numberOf } from '../base/units.js';
 import type { Device, DeviceIdentity, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
+import { errnoName } from './errno.js';
 import { eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
 import { watchDisk } from './parent-disk.js';
-import {
-  errnoName,
-  type Issued,
-  type RequestListener,
-  type RequestSpec,
-  type Step,
-  type StepKind,
-  type StepResult,
-} from './request.js';
+import type { Issued, RequestListener, RequestSpec, Step, StepKind, StepResult } from './request.js';
 import { countStray, type EventTarget } from './targets.js';
 import { wallOf } from './walls.js';
 

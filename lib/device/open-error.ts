@@ -1,8 +1,8 @@
 // What a failed step of opening a device means: one line with a code, for a person who has to do something about it.
 import { DmremapError, type ErrorCode } from '../base/errors.js';
+import { errnoName } from './errno.js';
 import { underLoop, whoHolds } from './holder.js';
 import type { OpenedDevice } from './native.js';
-import { errnoName } from './request.js';
 
 export function openError(
   path: string,

@@ -1,11 +1,11 @@
 // One request on its way: what a device's engine is given, what it answers, and how that becomes a settled promise.
 // Shared by every engine, so that an outcome means the same whatever moved the bytes.
-import { constants } from 'node:os';
 import type { AbortRequest, Settle } from '../base/cancellable.js';
 import { type ErrorCode, OperationError, type Outcome } from '../base/errors.js';
 import type { Links } from '../base/linked-list.js';
 import type { ByteOffset } from '../base/units.js';
 import { BatchError, overallOutcome, type WriteReport } from './device.js';
+import { codeOfErrnoName, errnoName, unsettledError } from './errno.js';
 
 export type StepKind = 'read' | 'write' | 'flush';
 
@@ -27,8 +27,6 @@ export interface StepResult {
   /** errno; 0 for none; `unsettledError` where the write was refused behind one that may still land. */
   readonly error: number;
 }
-
-export const unsettledError = 4096;
 
 const none: readonly Step[] = [];
 
@@ -211,37 +209,7 @@ function describe({ kind, offset, bytes }: Step): string {
   return kind === 'flush' ? 'a flush' : `a ${kind} of ${bytes.length} bytes at ${offset}`;
 }
 
-// Those that Node does not name and a device or a file system may say (asm-generic/errno.h).
-const unnamed = { ENOTBLK: 15, EBADFD: 77, ESHUTDOWN: 108, EREMOTEIO: 121, ENOMEDIUM: 123, EMEDIUMTYPE: 124 };
-
-// Not util.getSystemErrorName(): libuv knows neither EDQUOT nor ESTALE. Of two names the first (EAGAIN, ENOTSUP).
-const errnoNames = new Map(
-  Object.entries({ ...constants.errno, ...unnamed })
-    .reverse()
-    .map(([name, error]) => [error, name]),
-);
-
-/** As in errno(3); undefined for what is no errno. */
-export function errnoName(error: number): string | undefined {
-  if (error <= 0 || error >= unsettledError) return undefined;
-  return errnoNames.get(error) ?? `errno ${error}`;
-}
-
-const codesOfErrnos: Record<string, ErrorCode> = {
-  ENXIO: 'ERR_DEVICE_VANISHED',
-  ENODEV: 'ERR_DEVICE_VANISHED',
-  ESTALE: 'ERR_DEVICE_VANISHED',
-  ESHUTDOWN: 'ERR_DEVICE_VANISHED',
-  ENOSPC: 'ERR_NO_SPACE',
-  EDQUOT: 'ERR_NO_SPACE',
-  EROFS: 'ERR_DEVICE_READ_ONLY',
-  EPERM: 'ERR_DEVICE_READ_ONLY', //  After blockdev --setro, of a device that was open for writing before.
-};
-
 function codeOfErrno(error: number): ErrorCode {
   if (error === unsettledError) return 'ERR_RANGE_UNSETTLED';
   return codeOfErrnoName(errnoName(error) ?? '');
 }
-
-/** The code that stands for an errno, by its name. */
-export const codeOfErrnoName = (name: string): ErrorCode => codesOfErrnos[name] ?? 'ERR_IO';

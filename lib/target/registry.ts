@@ -1,16 +1,15 @@
-// Room: target. The targets that live in this thread of the process.
+// Room: target. The targets that live in this thread of the process. What they are is known to those who ask for them alone.
 import { shared } from '../base/shared.js';
-import type { RemapTarget } from './remap-target.js';
 
-const targets = (): Set<RemapTarget> => shared().targets as Set<RemapTarget>;
+const targets = (): Set<object> => shared().targets;
 
-export const register = (target: RemapTarget): void => {
+export const register = (target: object): void => {
   targets().add(target);
 };
 
-export const unregister = (target: RemapTarget): void => {
+export const unregister = (target: object): void => {
   targets().delete(target);
 };
 
-/** The targets of this thread that are not destroyed, in the order in which they were opened. */
-export const listTargets = (): readonly RemapTarget[] => [...targets()];
+/** In the order in which they were opened. */
+export const registered = (): readonly object[] => [...targets()];

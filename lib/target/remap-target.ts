@@ -14,7 +14,7 @@ import type { ScanPass } from './health-scan.js';
 import { LifeCycle } from './life-cycle.js';
 import { Medium, type MediumListener, sectorBytes } from './medium.js';
 import { channels, Latencies, type TimedOperation } from './observability.js';
-import { register, unregister } from './registry.js';
+import { register, registered, unregister } from './registry.js';
 import { checkRange, sectorOf } from './request-range.js';
 import { closeSides, openSides, type Side, type Sides } from './sides.js';
 import { type CreateTargetOptions, checkTargetOptions, type OpenTargetOptions } from './target-options.js';
@@ -325,3 +325,6 @@ export class RemapTarget implements AsyncDisposable {
 function remapsLeft({ capacity, size, freePlaces }: RemapTable, blockSectors: number): number {
   return Math.min(Math.floor((capacity - size) / blockSectors), freePlaces);
 }
+
+/** The targets of this thread that are not destroyed, in the order in which they were opened. */
+export const listTargets = (): readonly RemapTarget[] => registered() as readonly RemapTarget[];

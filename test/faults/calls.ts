@@ -1,6 +1,6 @@
 // Every call of native/sys.h and native/sys_uring.h, the errnos that its man page lists, and what each failure may lead to.
 // docs/native-faults.md has this table; the tests hold both to it.
-import { errnoName } from '../../lib/device/request.js';
+import { errnoName } from '../../lib/device/errno.js';
 
 export interface Call {
   /** The pages whose errnos these are. */

@@ -7,8 +7,7 @@ import { LyingDevice } from '../../lib/device/lying-device.js';
 import { encodeCopy, metadataOf, remapEntry, withEntries } from '../../lib/format/metadata.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
-import { listTargets } from '../../lib/target/registry.js';
-import { RemapTarget } from '../../lib/target/remap-target.js';
+import { listTargets, RemapTarget } from '../../lib/target/remap-target.js';
 
 const mainBytes = 512 * 1024;
 const spareBytes = 1024 * 1024;

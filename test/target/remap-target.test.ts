@@ -1,8 +1,7 @@
 // What a target promises, on devices in memory that lie.
 import { describe, expect, it } from 'vitest';
 import { LyingDevice } from '../../lib/device/lying-device.js';
-import { listTargets } from '../../lib/target/registry.js';
-import { RemapTarget } from '../../lib/target/remap-target.js';
+import { listTargets, RemapTarget } from '../../lib/target/remap-target.js';
 
 const mainBytes = 1024 * 1024;
 const spareBytes = 2 * 1024 * 1024;

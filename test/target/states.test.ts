@@ -3,8 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { LyingDevice } from '../../lib/device/lying-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
-import { listTargets } from '../../lib/target/registry.js';
-import { RemapTarget } from '../../lib/target/remap-target.js';
+import { listTargets, RemapTarget } from '../../lib/target/remap-target.js';
 import { edges } from '../../lib/target/target-state.js';
 
 const mainBytes = 512 * 1024;

@@ -1,8 +1,8 @@
 // Random histories, and what has to hold at the end of each: everything settles once the devices are honest, nothing is left,
 // and what was promised is there, before and after a power cut.
 import fc from 'fast-check';
-import { listTargets } from '../../../lib/target/registry.js';
 import type { RemapTarget } from '../../../lib/target/remap-target.js';
+import { listTargets } from '../../../lib/target/remap-target.js';
 import { commands } from './commands.js';
 import { type Config, config } from './config.js';
 import { Violation } from './expected.js';
