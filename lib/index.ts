@@ -54,7 +54,13 @@ export {
   type RepairOptions,
   type RepairPlan,
 } from './recovery/repair-plan.js';
-export { CommitError, type CommitReport, type CopyOutcome, type Finds } from './store/commit-report.js';
+export {
+  CommitError,
+  type CommitReport,
+  type CopyOutcome,
+  type Finds,
+} from './store/commit/commit-report.js';
+export type { ScrubbedCopy, ScrubReport, ScrubState } from './store/commit/scrub-report.js';
 export {
   type Comparison,
   type CopyDifference,
@@ -65,13 +71,9 @@ export {
   type FieldDifference,
   type FieldRange,
   type PlacedEntry,
-} from './store/compare.js';
-export { toComparisonJson } from './store/compare-json.js';
-export { type DumpJson, toDumpJson } from './store/dump-json.js';
-export { type DumpedCopy, type DumpOptions, fromDumpJson } from './store/dump-reader.js';
-export { type ExamineInput, examine, type Report } from './store/examine.js';
-export { type ExamineOptions, examineDevice } from './store/examine-device.js';
-export { toExamineJson } from './store/examine-json.js';
+} from './store/examine/compare.js';
+export { type ExamineInput, examine, type Report } from './store/examine/examine.js';
+export { type ExamineOptions, examineDevice } from './store/examine/examine-device.js';
 export {
   type ExplainedElection,
   type Explanation,
@@ -80,21 +82,8 @@ export {
   type Parting,
   type Rule,
   type RuleStep,
-} from './store/explain.js';
-export { toExplanationJson } from './store/explain-json.js';
-export type { HeldCount } from './store/held-back.js';
-export type { Held, HeldPlace } from './store/held-places.js';
-export { DocumentError, type Problem } from './store/json-reader.js';
-export type { Lint, LintId, Severity } from './store/lint.js';
-export { MetadataStore } from './store/metadata-store.js';
-export {
-  type AddOptions,
-  type InsertOptions,
-  RemapTable,
-  type RemapTableOptions,
-  type Run,
-} from './store/remap-table.js';
-export type { ScrubbedCopy, ScrubReport, ScrubState } from './store/scrub-report.js';
+} from './store/examine/explain.js';
+export type { Lint, LintId, Severity } from './store/examine/lint.js';
 export {
   type MapArea,
   type MappedEntry,
@@ -102,14 +91,30 @@ export {
   type MapSlot,
   mapOf,
   type SpareMap,
-} from './store/spare-map.js';
+} from './store/examine/spare-map.js';
+export { toComparisonJson } from './store/json/compare-json.js';
+export { type DumpJson, toDumpJson } from './store/json/dump-json.js';
+export { type DumpedCopy, type DumpOptions, fromDumpJson } from './store/json/dump-reader.js';
+export { toExamineJson } from './store/json/examine-json.js';
+export { toExplanationJson } from './store/json/explain-json.js';
+export { DocumentError, type Problem } from './store/json/json-reader.js';
+export { fromTableJson, type TableJson, toTableJson } from './store/json/table-json.js';
+export { MetadataStore } from './store/metadata-store.js';
 export type {
   CommitOptions,
   CreateStoreOptions,
   OpenStoreOptions,
   StoreOptions,
 } from './store/store-options.js';
-export { fromTableJson, type TableJson, toTableJson } from './store/table-json.js';
+export type { HeldCount } from './store/table/held-back.js';
+export type { Held, HeldPlace } from './store/table/held-places.js';
+export {
+  type AddOptions,
+  type InsertOptions,
+  RemapTable,
+  type RemapTableOptions,
+  type Run,
+} from './store/table/remap-table.js';
 export { type SectorRange, TargetError } from './target/effects.js';
 export type {
   AnalysedDevice,

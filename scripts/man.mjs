@@ -8,7 +8,7 @@ import { root } from './lib/native-build.mjs';
 // The definitions are TypeScript, and dist/ has them only inside of the command.
 const file = join(root, 'node_modules/.cache/dmremap/man.cjs');
 const bundle = await rolldown({
-  input: join(root, 'lib/cli/man.ts'),
+  input: join(root, 'lib/cli/reference/man.ts'),
   platform: 'node',
   transform: { target: 'node20' },
 });

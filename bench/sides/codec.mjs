@@ -12,8 +12,8 @@ import {
 } from '../../dist/format/metadata.js';
 import { copyCount } from '../../dist/format/structure.js';
 import { piecesOf, updateBetween } from '../../dist/format/update.js';
-import { readCopies } from '../../dist/store/copies.js';
-import { examine, judgeCopies } from '../../dist/store/examine.js';
+import { examine, judgeCopies } from '../../dist/store/examine/examine.js';
+import { readCopies } from '../../dist/store/table/copies.js';
 import { random } from '../frame/random.mjs';
 
 const now = 1_790_000_000n;

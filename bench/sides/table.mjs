@@ -1,7 +1,7 @@
 // Room: bench. Lookups and splits in a table of remaps: ours, and what a user would take instead. Each side is asked the same
 // questions, in the same order, about the same entries.
 import { remapEntry } from '../../dist/format/metadata.js';
-import { RemapTable } from '../../dist/store/remap-table.js';
+import { RemapTable } from '../../dist/store/table/remap-table.js';
 import { random } from '../frame/random.mjs';
 
 /** A main device of 8 TiB: its sectors are beyond 32 bits, as numbers they are no small integers to V8. */

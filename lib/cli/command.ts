@@ -1,6 +1,7 @@
 // Room: cli. What a command is, and what several of them share.
-import type { Args, OptionSpecs } from './args.js';
+
 import type { Context } from './context.js';
+import type { Args, OptionSpecs } from './options/args.js';
 
 export interface Command {
   /** As it is typed: `examine`, `remap add`. */

@@ -4,9 +4,9 @@ import type { UnixSeconds } from '../base/units.js';
 import type { Device, DeviceInfo } from '../device/device.js';
 import type { OpenDeviceOptions } from '../device/native-device.js';
 import type { InUse } from '../device/use.js';
-import type { Probe } from './blkid.js';
-import type { Progress } from './progress.js';
-import type { Sink } from './sink.js';
+import type { Progress } from './print/progress.js';
+import type { Sink } from './print/sink.js';
+import type { Probe } from './spare/blkid.js';
 
 export interface Context {
   /** The arguments behind the program's name. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Room: cli. The only file that touches the process: it makes the context, turns signals into an abort, and exits.
 import { addAbortSignal } from 'node:stream';
-import { exitBits } from './exit-status.js';
-import type { Sink } from './sink.js';
+import { exitBits } from './print/exit-status.js';
+import type { Sink } from './print/sink.js';
 
 interface Output {
   readonly sink: Sink;

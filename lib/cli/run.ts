@@ -1,13 +1,13 @@
 // Room: cli. From arguments to a command and to an exit status. Never throws, never touches the process.
 import { readFileSync } from 'node:fs';
-import type { Args } from './args.js';
 import { type Command, print } from './command.js';
-import { parseCommandLine } from './command-line.js';
 import { allCommands, commands } from './commands.js';
 import type { Context } from './context.js';
-import { exitBits } from './exit-status.js';
-import { reportFailure } from './failure.js';
-import { Progress } from './progress.js';
+import type { Args } from './options/args.js';
+import { parseCommandLine } from './options/command-line.js';
+import { exitBits } from './print/exit-status.js';
+import { reportFailure } from './print/failure.js';
+import { Progress } from './print/progress.js';
 
 /** Runs the command line of `context` and returns the exit status. */
 export async function run(context: Context): Promise<number> {
@@ -42,7 +42,7 @@ async function runCommand(context: Context, command: Command, args: Args): Promi
 }
 
 async function help(of: string): Promise<readonly string[]> {
-  const { commandHelp, generalHelp } = await import('./help.js');
+  const { commandHelp, generalHelp } = await import('./reference/help.js');
   const load = commands[of];
   if (load !== undefined) return commandHelp(await load());
   const members = (await allCommands()).filter(({ name }) => of === '' || name.startsWith(`${of} `));

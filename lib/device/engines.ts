@@ -2,7 +2,7 @@
 // device, and one of each other kind for all devices of an environment.
 import { argumentError, DmremapError } from '../base/errors.js';
 import { errnoName } from './errno.js';
-import { wallOf } from './walls.js';
+import { wallOf } from './start-failure.js';
 
 export type EngineName = 'io_uring' | 'libaio' | 'threads';
 

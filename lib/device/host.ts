@@ -5,7 +5,7 @@ import { type EngineName, engineKind } from './engines.js';
 import { errnoName } from './errno.js';
 import { native } from './native.js';
 import { entriesOf, linesOf, numberIn } from './procfs.js';
-import type { Failure, HostFacts } from './walls.js';
+import type { Failure, HostFacts } from './start-failure.js';
 
 /**
  * Starts an engine as the first open would, and lets it go again: nothing of it is kept. Undefined where it works.

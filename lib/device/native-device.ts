@@ -3,6 +3,7 @@
 import { type Cancellable, type CancelOptions, cancellable, neverStarted } from '../base/cancellable.js';
 import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { numberOf } from '../base/units.js';
+import { countStray, type EventTarget } from './completions.js';
 import type { Device, DeviceIdentity, DeviceInfo } from './device.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
@@ -11,8 +12,7 @@ import { eventKinds, type Native, native, nativeError, type OpenedDevice } from 
 import { allocateError, openError } from './open-error.js';
 import { watchDisk } from './parent-disk.js';
 import type { Issued, RequestListener, RequestSpec, Step, StepKind, StepResult } from './request.js';
-import { countStray, type EventTarget } from './targets.js';
-import { wallOf } from './walls.js';
+import { wallOf } from './start-failure.js';
 
 export interface OpenDeviceOptions extends CancelOptions {
   /** `write` holds the device exclusively: O_EXCL on a block device, flock(2) on a file. Default `read`. */

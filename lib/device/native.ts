@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import bindings from 'bindings';
 import { DmremapError } from '../base/errors.js';
 import { shared } from '../base/shared.js';
-import { type EventTarget, Targets } from './targets.js';
+import { type EventTarget, Targets } from './completions.js';
 
 /** id, kind, payload, id, kind, payload, ... */
 type Events = readonly unknown[];

@@ -7,10 +7,10 @@
 //   taken      all others; of two that exclude each other the newer one, and of one age the later one, as the module does
 import { DmremapError, type ErrorCode } from '../base/errors.js';
 import type { RemapEntry } from '../format/structure.js';
-import { type ValidSlot, validCopies } from '../store/copies.js';
-import type { Findings } from '../store/examine.js';
-import { ghostDoubts, lostGhosts, mappingOf } from '../store/ghost-entries.js';
-import { RemapTable } from '../store/remap-table.js';
+import type { Findings } from '../store/examine/examine.js';
+import { type ValidSlot, validCopies } from '../store/table/copies.js';
+import { ghostDoubts, lostGhosts, mappingOf } from '../store/table/ghost-entries.js';
+import { RemapTable } from '../store/table/remap-table.js';
 
 /** What becomes of a ghost: `unnamed` is one that could be taken, where others were named. */
 export type GhostVerdict = 'taken' | 'doubtful' | 'refused' | 'unnamed';

@@ -1,8 +1,9 @@
 // Room: recovery, pure part. Which ambiguities keep a handover from knowing its table. One that was interrupted leaves
 // copies of sequence 1 beside older ones: regressions and forks whose newer side is the elected table itself. It goes on.
-import type { ValidSlot } from '../store/copies.js';
-import type { Ambiguity, Findings, ReportCopy } from '../store/examine.js';
-import { sameTable } from '../store/table.js';
+
+import type { Ambiguity, Findings, ReportCopy } from '../store/examine/examine.js';
+import type { ValidSlot } from '../store/table/copies.js';
+import { sameTable } from '../store/table/table.js';
 
 /** What is left of the report's ambiguities once those of one and the same table are taken away. */
 export const handoverDoubts = (report: Findings, elected: ValidSlot): readonly Ambiguity[] =>

@@ -13,12 +13,12 @@
 // is left is rejected it overwrites everything.
 import { DmremapError } from '../base/errors.js';
 import { sequence } from '../base/units.js';
-import type { PlannedWrite } from '../store/commit-plan.js';
-import { isValid, numbersOf, type SlotCopy, type ValidSlot, validCopies } from '../store/copies.js';
-import type { Findings } from '../store/examine.js';
-import { sameTableOfMain } from '../store/mains.js';
-import { sameButIndex } from '../store/table.js';
-import { damageText } from '../store/words.js';
+import type { PlannedWrite } from '../store/commit/commit-plan.js';
+import type { Findings } from '../store/examine/examine.js';
+import { sameTableOfMain } from '../store/examine/mains.js';
+import { isValid, numbersOf, type SlotCopy, type ValidSlot, validCopies } from '../store/table/copies.js';
+import { damageText } from '../store/table/phrases.js';
+import { sameButIndex } from '../store/table/table.js';
 
 /** What every handover writes. */
 export const handedOver = sequence(1);

@@ -8,9 +8,9 @@ import { type SavedDevice, savedDevice } from '../device/saved-identity.js';
 import { geometries, touchesMetadata } from '../format/geometry.js';
 import { sealImage } from '../format/sealed-image.js';
 import { type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
-import { validCopies } from '../store/copies.js';
-import type { Findings } from '../store/examine.js';
-import { effectiveEntries } from '../store/table.js';
+import type { Findings } from '../store/examine/examine.js';
+import { validCopies } from '../store/table/copies.js';
+import { effectiveEntries } from '../store/table/table.js';
 import { mainOf, type Preimage } from './preimage.js';
 import type { Region } from './region.js';
 

@@ -1,10 +1,10 @@
 // Room: recovery, pure part. What somebody means who names a table: the copy that holds it (format.md rule 10).
 import { DmremapError } from '../base/errors.js';
 import { type Sequence, u64Max, unixSeconds } from '../base/units.js';
-import { validCopies } from '../store/copies.js';
-import { type Findings, judgeCopies } from '../store/examine.js';
-import { sameButIndex } from '../store/table.js';
-import { copiesText } from '../store/words.js';
+import { type Findings, judgeCopies } from '../store/examine/examine.js';
+import { validCopies } from '../store/table/copies.js';
+import { copiesText } from '../store/table/phrases.js';
+import { sameButIndex } from '../store/table/table.js';
 
 /**
  * The lowest valid copy of a sequence.

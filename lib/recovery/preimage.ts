@@ -10,7 +10,7 @@ import { geometries } from '../format/geometry.js';
 import { sealImage, unsealImage } from '../format/sealed-image.js';
 import { slotBytes } from '../format/structure.js';
 import { textOf } from '../format/text.js';
-import type { Findings } from '../store/examine.js';
+import type { Findings } from '../store/examine/examine.js';
 import type { Plan } from './rehearse.js';
 
 const preimageSchema = 'dmremap.preimage/1';

@@ -7,8 +7,8 @@ import { type Device, maxTransferBytes } from '../device/device.js';
 import { RehearsalDevice } from '../device/rehearsal-device.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
-import { readSlot } from '../store/inspect.js';
-import { type Reading, readSteadily, sameStructure } from '../store/steady.js';
+import { readSlot } from '../store/examine/inspect.js';
+import { type Reading, readSteadily, sameStructure } from '../store/examine/stable-read.js';
 
 if (maxTransferBytes !== slotBytes) throw new Error('the region is not read copy by copy');
 

@@ -17,13 +17,13 @@ import { type Sector, sector } from '../base/units.js';
 import { isPending } from '../format/entry.js';
 import { geometries, touchesMetadata } from '../format/geometry.js';
 import { metadataMagic, type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
-import { overwriteOrder, type PlannedWrite } from '../store/commit-plan.js';
-import { type SlotCopy, type ValidSlot, validCopies } from '../store/copies.js';
-import type { Findings } from '../store/examine.js';
-import { RemapTable } from '../store/remap-table.js';
-import { SlotLedger } from '../store/slot-ledger.js';
-import { effectiveEntries } from '../store/table.js';
-import { copiesText, listOf } from '../store/words.js';
+import { overwriteOrder, type PlannedWrite } from '../store/commit/commit-plan.js';
+import { SlotLedger } from '../store/commit/slot-ledger.js';
+import type { Findings } from '../store/examine/examine.js';
+import { type SlotCopy, type ValidSlot, validCopies } from '../store/table/copies.js';
+import { copiesText, listOf } from '../store/table/phrases.js';
+import { RemapTable } from '../store/table/remap-table.js';
+import { effectiveEntries } from '../store/table/table.js';
 
 /** Sectors of a place on the spare: as long as the longest request that reaches it whole (format.md rule 12). */
 export const placeSectors = 8;

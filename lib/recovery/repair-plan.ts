@@ -3,13 +3,13 @@
 // does not outrank all others, or the module does not take it, only a commit of a named copy helps.
 import { argumentError, type ErrorCode } from '../base/errors.js';
 import type { Sequence } from '../base/units.js';
-import type { ValidSlot } from '../store/copies.js';
-import { nextSequenceBase } from '../store/election.js';
-import type { Findings, ReportCopy } from '../store/examine.js';
-import { exhaustedText, isExhausted } from '../store/exhausted.js';
-import { mainsText } from '../store/mains.js';
-import { sameButIndex } from '../store/table.js';
-import { copiesText, damageText, listOf, pick, sentence } from '../store/words.js';
+import { exhaustedText, isExhausted } from '../store/commit/exhausted.js';
+import { nextSequenceBase } from '../store/examine/election.js';
+import type { Findings, ReportCopy } from '../store/examine/examine.js';
+import { mainsText } from '../store/examine/mains.js';
+import type { ValidSlot } from '../store/table/copies.js';
+import { copiesText, damageText, listOf, pick, sentence } from '../store/table/phrases.js';
+import { sameButIndex } from '../store/table/table.js';
 import { type JudgedGhost, judgeGhosts, takenGhosts } from './ghosts.js';
 import { handoverDoubts } from './handover-doubts.js';
 

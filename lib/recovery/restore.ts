@@ -8,22 +8,27 @@ import type { ValidCopy } from '../format/codec.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { metadataOf, withHeader } from '../format/metadata.js';
 import { textOf } from '../format/text.js';
-import { isForeign, looksLikeOurs } from '../store/activation.js';
-import { refuseData, refuseDataInMetadata, refuseKnown, refuseUnreadable } from '../store/admission.js';
-import type { CommitReport, CopyOutcome } from '../store/commit-report.js';
-import { runCommit } from '../store/commit-run.js';
-import { validCopies } from '../store/copies.js';
-import { claimDevice, giveOutSequence } from '../store/device-claims.js';
-import { commitTimestamp, electOurs, nextSequenceBase } from '../store/election.js';
-import type { Findings, Report } from '../store/examine.js';
-import { withSequenceLeft } from '../store/exhausted.js';
-import { inspect, inspectForWriting } from '../store/inspect.js';
-import { readBack } from '../store/read-back.js';
-import { SlotLedger } from '../store/slot-ledger.js';
+import {
+  refuseData,
+  refuseDataInMetadata,
+  refuseKnown,
+  refuseUnreadable,
+} from '../store/commit/admission.js';
+import type { CommitReport, CopyOutcome } from '../store/commit/commit-report.js';
+import { runCommit } from '../store/commit/commit-run.js';
+import { claimDevice, giveOutSequence } from '../store/commit/device-claims.js';
+import { withSequenceLeft } from '../store/commit/exhausted.js';
+import { readBack } from '../store/commit/read-back.js';
+import { SlotLedger } from '../store/commit/slot-ledger.js';
+import { isForeign, looksLikeOurs } from '../store/examine/activation.js';
+import { withTarget } from '../store/examine/device-or-path.js';
+import { commitTimestamp, electOurs, nextSequenceBase } from '../store/examine/election.js';
+import type { Findings, Report } from '../store/examine/examine.js';
+import { inspect, inspectForWriting } from '../store/examine/inspect.js';
+import { strangerClauses, underStructures } from '../store/examine/strangers.js';
 import { checkStoreOptions, type StoreOptions } from '../store/store-options.js';
-import { strangerClauses, underStructures } from '../store/strangers.js';
-import { effectiveEntries } from '../store/table.js';
-import { withTarget } from '../store/target.js';
+import { validCopies } from '../store/table/copies.js';
+import { effectiveEntries } from '../store/table/table.js';
 
 export interface RestoreOptions
   extends Pick<StoreOptions, 'signal' | 'timeoutMs' | 'now' | 'direct' | 'window'> {

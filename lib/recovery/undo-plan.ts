@@ -12,10 +12,10 @@ import { byteOffset, type UnixSeconds } from '../base/units.js';
 import type { WriteStep } from '../device/device.js';
 import { geometries, touchesMetadata } from '../format/geometry.js';
 import { type RemapEntry, slotBytes, structureBytes } from '../format/structure.js';
-import { readCopies, type SlotCopy } from '../store/copies.js';
-import { electDriver, electOurs } from '../store/election.js';
-import { sameTableOfMain } from '../store/mains.js';
-import { effectiveEntries } from '../store/table.js';
+import { electDriver, electOurs } from '../store/examine/election.js';
+import { sameTableOfMain } from '../store/examine/mains.js';
+import { readCopies, type SlotCopy } from '../store/table/copies.js';
+import { effectiveEntries } from '../store/table/table.js';
 
 const sectorBytes = 512;
 /** As far as a longer request reaches (format.md rule 12). */

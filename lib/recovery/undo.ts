@@ -6,7 +6,7 @@ import type { UnixSeconds } from '../base/units.js';
 import { BatchError, type Device, type WriteReport } from '../device/device.js';
 import { geometries, metadataRegionBytes } from '../format/geometry.js';
 import { slotBytes } from '../format/structure.js';
-import { claimDevice } from '../store/device-claims.js';
+import { claimDevice } from '../store/commit/device-claims.js';
 import { type Region, readRegion } from './region.js';
 import { undoGroups } from './undo-plan.js';
 

@@ -20,23 +20,23 @@ import {
   refuseDataInMetadata,
   refuseExisting,
   refuseUnreadable,
-} from './admission.js';
-import { leftAlone, notBegun } from './commit-abort.js';
-import { writableRoles } from './commit-plan.js';
-import { CommitQueue } from './commit-queue.js';
-import { CommitError, type CommitReport } from './commit-report.js';
-import { type CommitJob, runCommit } from './commit-run.js';
-import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './device-claims.js';
-import { commitTimestamp, nextSequenceBase } from './election.js';
-import type { Report } from './examine.js';
-import { sequenceExhausted, withSequenceLeft } from './exhausted.js';
-import { heldBy } from './held-places.js';
-import { inspect, inspectForWriting } from './inspect.js';
-import { RemapTable } from './remap-table.js';
-import { scrubCopies } from './scrub.js';
-import type { ScrubReport } from './scrub-report.js';
-import { settleSlots } from './settle.js';
-import { SlotLedger } from './slot-ledger.js';
+} from './commit/admission.js';
+import { leftAlone, notBegun } from './commit/commit-abort.js';
+import { writableRoles } from './commit/commit-plan.js';
+import { CommitQueue } from './commit/commit-queue.js';
+import { CommitError, type CommitReport } from './commit/commit-report.js';
+import { type CommitJob, runCommit } from './commit/commit-run.js';
+import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './commit/device-claims.js';
+import { sequenceExhausted, withSequenceLeft } from './commit/exhausted.js';
+import { settleSlots } from './commit/resolve-in-doubt.js';
+import { scrubCopies } from './commit/scrub.js';
+import type { ScrubReport } from './commit/scrub-report.js';
+import { Turns } from './commit/serializer.js';
+import { SlotLedger } from './commit/slot-ledger.js';
+import { type TargetOptions, withTarget } from './examine/device-or-path.js';
+import { commitTimestamp, nextSequenceBase } from './examine/election.js';
+import type { Report } from './examine/examine.js';
+import { inspect, inspectForWriting } from './examine/inspect.js';
 import {
   type CommitOptions,
   type CreateStoreOptions,
@@ -46,8 +46,8 @@ import {
   type OpenStoreOptions,
   type StoreOptions,
 } from './store-options.js';
-import { type TargetOptions, withTarget } from './target.js';
-import { Turns } from './turns.js';
+import { heldBy } from './table/held-places.js';
+import { RemapTable } from './table/remap-table.js';
 
 interface Opened {
   readonly device: Device;

@@ -1,9 +1,9 @@
 // Room: target. All that exists while a target is active and at no other time: the table and its store, the work on them,
 // and the requests under way. It is made from the disk, and at the end everything in it is aborted and freed.
 import { type AbortRequest, linkSignals } from '../base/cancellable.js';
-import { CommitError, type CommitReport, type Finds } from '../store/commit-report.js';
+import { CommitError, type CommitReport, type Finds } from '../store/commit/commit-report.js';
+import type { ScrubReport } from '../store/commit/scrub-report.js';
 import type { MetadataStore } from '../store/metadata-store.js';
-import type { ScrubReport } from '../store/scrub-report.js';
 import type { InFlight } from './effects.js';
 import type { Medium } from './medium.js';
 import { channels, type Latencies } from './observability.js';

@@ -4,8 +4,8 @@ import { DmremapError } from '../base/errors.js';
 import { sectorsIn } from '../base/units.js';
 import type { Device } from '../device/device.js';
 import { type Geometry, touchesMetadata } from '../format/geometry.js';
-import type { RemapTable } from '../store/remap-table.js';
-import { isWholeBlock } from '../store/whole-blocks.js';
+import type { RemapTable } from '../store/table/remap-table.js';
+import { isWholeBlock } from '../store/table/whole-blocks.js';
 
 interface TableSurroundings {
   readonly main: Device;

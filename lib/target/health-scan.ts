@@ -10,7 +10,7 @@ import {
   type Settle,
 } from '../base/cancellable.js';
 import { type Sector, sector } from '../base/units.js';
-import type { ScrubReport } from '../store/scrub-report.js';
+import type { ScrubReport } from '../store/commit/scrub-report.js';
 import { type CheckedScanOptions, checkScanOptions, type HealthScanOptions } from './scan-options.js';
 import { failedRanges, isDiskError, type ScanSubject } from './scan-subject.js';
 

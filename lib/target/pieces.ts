@@ -4,7 +4,7 @@
 //             that a crash could take back, and written to its new place, which is acknowledged with the entry
 //   suspect   it is on main and could not be read: where the policy says so, its next write goes to the spare
 import type { Sector } from '../base/units.js';
-import type { RemapTable } from '../store/remap-table.js';
+import type { RemapTable } from '../store/table/remap-table.js';
 
 /** A remap that is in the table and not known to be durable. */
 interface PendingBlock {

@@ -5,7 +5,7 @@ import { DmremapError, OperationError } from '../base/errors.js';
 import { type Sector, sector, unixNanoseconds } from '../base/units.js';
 import type { WriteOptions } from '../device/device.js';
 import { remapEntry } from '../format/metadata.js';
-import type { RemapTable } from '../store/remap-table.js';
+import type { RemapTable } from '../store/table/remap-table.js';
 import { Effects, throwIfAborted } from './effects.js';
 import { type Medium, sectorBytes } from './medium.js';
 import { channels } from './observability.js';

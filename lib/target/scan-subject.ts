@@ -1,7 +1,7 @@
 // Room: target. What a health scan asks of the target that it scans, and what it tells.
 import { DmremapError } from '../base/errors.js';
 import { type Sector, sector } from '../base/units.js';
-import type { ScrubReport } from '../store/scrub-report.js';
+import type { ScrubReport } from '../store/commit/scrub-report.js';
 
 /** Sectors of main that follow each other. */
 interface ScannedRange {

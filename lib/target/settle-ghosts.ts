@@ -2,7 +2,7 @@
 // data where it would write: before a target is active they are given up, or it is not opened (format.md rule 12).
 import { DmremapError } from '../base/errors.js';
 import type { MetadataStore } from '../store/metadata-store.js';
-import { pick } from '../store/words.js';
+import { pick } from '../store/table/phrases.js';
 
 /** @throws DmremapError ERR_GHOST_ENTRIES where they are not to be forgotten; CommitError as of a commit where they are. */
 export async function settleGhosts(

@@ -1,7 +1,7 @@
 // Room: target. Reads and writes through the table. A request holds its sectors from its call to its settlement: a reader
 // shares them, a writer has them alone (range-lock.ts), so that a write that is being remapped is overtaken by nobody.
 import { DmremapError, type ErrorCode, type OperationError } from '../base/errors.js';
-import type { RemapTable } from '../store/remap-table.js';
+import type { RemapTable } from '../store/table/remap-table.js';
 import { allOf, Effects, neverDone, type SectorRange, TargetError } from './effects.js';
 import { type FailedBlock, type Medium, sectorBytes } from './medium.js';
 import { type PendingBlocks, type Piece, piecesOf } from './pieces.js';

@@ -1,6 +1,6 @@
 // Room: target. What a target tells of itself.
-import type { Finds } from '../store/commit-report.js';
-import type { HeldCount } from '../store/held-back.js';
+import type { Finds } from '../store/commit/commit-report.js';
+import type { HeldCount } from '../store/table/held-back.js';
 import type { Analysis } from './error-analysis.js';
 import type { ScanProgress } from './health-scan.js';
 import type { Latency, TimedOperation } from './observability.js';

@@ -2,7 +2,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { blkidProbe, kindIn, type Probe } from '../../lib/cli/blkid.js';
+import { blkidProbe, kindIn, type Probe } from '../../lib/cli/spare/blkid.js';
 import { inflate, recordedImage } from '../format/signatures/images.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, documentOf } from './harness.js';

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { allCommands } from '../../lib/cli/commands.js';
-import { completed } from '../../lib/cli/completion.js';
+import { completed } from '../../lib/cli/reference/completion.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap } from './harness.js';
 

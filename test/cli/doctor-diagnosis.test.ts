@@ -1,11 +1,16 @@
 // The judgement of the doctor, without any I/O: facts go in.
 import { describe, expect, it, test } from 'vitest';
-import { allIsWell, diagnoseHost, diagnosePath, type Probes } from '../../lib/cli/doctor-diagnosis.js';
-import { doctorText, summaryOf } from '../../lib/cli/doctor-text.js';
+import {
+  allIsWell,
+  diagnoseHost,
+  diagnosePath,
+  type Probes,
+} from '../../lib/cli/commands/doctor-diagnosis.js';
+import { doctorText, summaryOf } from '../../lib/cli/print/doctor-text.js';
 import type { DeviceInfo } from '../../lib/device/device.js';
 import { engineNames, guaranteesOf } from '../../lib/device/engines.js';
 import type { OpenedPath } from '../../lib/device/path-facts.js';
-import type { Failure } from '../../lib/device/walls.js';
+import type { Failure } from '../../lib/device/start-failure.js';
 
 // Which engine `auto` takes is asked here: nobody else may name one.
 delete process.env.DMREMAP_ENGINE;

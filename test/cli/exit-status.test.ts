@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { argumentError, DmremapError, type ErrorCode, errorCodes } from '../../lib/base/errors.js';
-import { codeOf, exitBits, statusOf } from '../../lib/cli/exit-status.js';
+import { codeOf, exitBits, statusOf } from '../../lib/cli/print/exit-status.js';
 
 test('every code leads to bits that cli.md knows, and most to a failed operation', () => {
   const codes = (status: number) =>

@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { conciseLine, noDeviceName, noTableWord, tableLine } from '../../lib/cli/export-text.js';
+import { conciseLine, noDeviceName, noTableWord, tableLine } from '../../lib/cli/print/export-text.js';
 import { drawSlot } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { goldenImages } from '../support/golden.js';

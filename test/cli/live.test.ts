@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import type { Step, StepResult } from '../../lib/device/request.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { drawnNow, drawSlot } from '../support/disk.js';
 import { loopDevice, scratchFolder, whyNoLoop } from '../support/scratch.js';
 import { dmremap, documentOf, type Ran } from './harness.js';

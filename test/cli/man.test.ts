@@ -5,8 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { allCommands } from '../../lib/cli/commands.js';
-import { optionPairs } from '../../lib/cli/help.js';
-import { manPages } from '../../lib/cli/man.js';
+import { optionPairs } from '../../lib/cli/reference/help.js';
+import { manPages } from '../../lib/cli/reference/man.js';
 
 const root = join(import.meta.dirname, '../..');
 const folder = join(root, 'man');

@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { adviceLines } from '../../lib/cli/advice.js';
-import { recommendations } from '../../lib/cli/check-advice.js';
-import { escapeMessage, escapeText, jsonText, shellQuote } from '../../lib/cli/escape.js';
-import { bytesText, flagsText, table, utcOf } from '../../lib/cli/text.js';
+import { recommendations } from '../../lib/cli/commands/check-advice.js';
+import { adviceLines } from '../../lib/cli/print/advice.js';
+import { escapeMessage, escapeText, jsonText, shellQuote } from '../../lib/cli/print/escape.js';
+import { bytesText, flagsText, table, utcOf } from '../../lib/cli/print/text.js';
 import { drawSlot, examineSlots } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { scratchFolder } from '../support/scratch.js';

@@ -1,6 +1,6 @@
 // How wide the output of the reading commands is: as wide as the terminal, and elsewhere a statement is a line.
 import { expect, test } from 'vitest';
-import { folded, table, widthOf } from '../../lib/cli/text.js';
+import { folded, table, widthOf } from '../../lib/cli/print/text.js';
 import { goldenImages } from '../support/golden.js';
 import { scratchFolder } from '../support/scratch.js';
 import { dmremap, goldenFile } from './harness.js';

@@ -3,7 +3,7 @@
 // that decides looks at more of it than its fault (a test holds real torn bytes against this). What was drawn stays as it is.
 import { decodeSlot } from '../../lib/format/codec.js';
 import { copyIndexOffset, slotBytes } from '../../lib/format/structure.js';
-import type { SlotCopy } from '../../lib/store/copies.js';
+import type { SlotCopy } from '../../lib/store/table/copies.js';
 import { patchSlot, u32Bytes } from '../support/disk.js';
 import { drawWord } from '../support/draw.js';
 

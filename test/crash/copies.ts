@@ -1,7 +1,7 @@
 // The whole-copy form: every state of five copies, every operation on it, every crash state of that, and again in the
 // repair that follows, and again in the repair of that. States are known by what they hold, so each is visited once.
 
-import { sameButIndex } from '../../lib/store/table.js';
+import { sameButIndex } from '../../lib/store/table/table.js';
 import { type Content, drawnAt, drawnContent, keyOf, type State } from './alphabet.js';
 import { find, promisedBy, tableOf, violationAtEnd } from './judge.js';
 import { describe, judgeSteps, type Violation, writes } from './judge-steps.js';

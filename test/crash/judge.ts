@@ -2,7 +2,7 @@
 // worse. A table is judged by its active entries; which copy holds it, and under which sequence, is nobody's business.
 
 import { activeRemapsOf } from '../../lib/format/structure.js';
-import { electDriver, electOurs } from '../../lib/store/election.js';
+import { electDriver, electOurs } from '../../lib/store/examine/election.js';
 import { drawnNow } from '../support/disk.js';
 import { type Content, copiesOf, keyOf, type State } from './alphabet.js';
 import type { CrashState } from './crash-states.js';

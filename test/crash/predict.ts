@@ -26,12 +26,12 @@ import {
   type PlannedWrite,
   phasesOf,
   writableRoles,
-} from '../../lib/store/commit-plan.js';
-import type { ValidSlot } from '../../lib/store/copies.js';
-import { nextSequenceBase, sealedHeader } from '../../lib/store/election.js';
-import { type Findings, judgeCopies } from '../../lib/store/examine.js';
-import { RemapTable } from '../../lib/store/remap-table.js';
-import { SlotLedger } from '../../lib/store/slot-ledger.js';
+} from '../../lib/store/commit/commit-plan.js';
+import { SlotLedger } from '../../lib/store/commit/slot-ledger.js';
+import { nextSequenceBase, sealedHeader } from '../../lib/store/examine/election.js';
+import { type Findings, judgeCopies } from '../../lib/store/examine/examine.js';
+import type { ValidSlot } from '../../lib/store/table/copies.js';
+import { RemapTable } from '../../lib/store/table/remap-table.js';
 import { drawnNow } from '../support/disk.js';
 import { type Content, contentOf, copiesOf, type State } from './alphabet.js';
 import type { SlotWrite, Step } from './crash-states.js';

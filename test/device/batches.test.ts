@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { OperationError } from '../../lib/base/errors.js';
+import { strayEvents, Targets } from '../../lib/device/completions.js';
 import { nativeUsage } from '../../lib/device/native.js';
 import { openDevice } from '../../lib/device/native-device.js';
-import { strayEvents, Targets } from '../../lib/device/targets.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
 
 const folder = scratchFolder();

@@ -1,6 +1,6 @@
 // What each wall is called: an errno of a step, and what is known of the host, go in.
 import { describe, expect, it } from 'vitest';
-import { causes, type HostFacts, wallOf } from '../../lib/device/walls.js';
+import { causes, type HostFacts, wallOf } from '../../lib/device/start-failure.js';
 
 //  A host with nothing in the way.
 const plain: HostFacts = {

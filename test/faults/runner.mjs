@@ -9,7 +9,7 @@ import { contradictions, healthy, prepare, work } from './work.mjs';
 const library = isMainThread ? process.argv[2] : workerData.library;
 const { openDevice } = await import(`${library}/device/native-device.js`);
 const { native, nativeUsage } = await import(`${library}/device/native.js`);
-const { strayEvents } = await import(`${library}/device/targets.js`);
+const { strayEvents } = await import(`${library}/device/completions.js`);
 
 if (isMainThread) {
   const { faults } = native().addon;

@@ -9,7 +9,7 @@ import { copyOfEntry, entryAt, readEntry, writeEntry } from '../../lib/format/en
 import { viewOf } from '../../lib/format/layout.js';
 import { remapEntry } from '../../lib/format/metadata.js';
 import { entriesOffset, entryBytes, entryLayout } from '../../lib/format/structure.js';
-import { RemapTable } from '../../lib/store/remap-table.js';
+import { RemapTable } from '../../lib/store/table/remap-table.js';
 import { drawSlot, examineSlots } from '../support/disk.js';
 
 const bytesOfEntry = fc.uint8Array({ minLength: entryBytes, maxLength: entryBytes });

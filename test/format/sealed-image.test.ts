@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256Of } from '../../lib/base/crypto.js';
 import { sealImage, sealOf, unsealImage } from '../../lib/format/sealed-image.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow, drawSlot } from '../support/disk.js';
 import { scratchFolder } from '../support/scratch.js';

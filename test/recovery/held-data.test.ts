@@ -6,7 +6,7 @@ import { DmremapError } from '../../lib/base/errors.js';
 import { LyingDevice } from '../../lib/device/lying-device.js';
 import { judgeGhosts } from '../../lib/recovery/ghosts.js';
 import { repair } from '../../lib/recovery/repair.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { RemapTarget } from '../../lib/target/remap-target.js';
 import { drawnNow } from '../support/disk.js';

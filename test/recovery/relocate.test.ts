@@ -5,7 +5,7 @@ import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
 import { relocate } from '../../lib/recovery/relocate.js';
 import { planRelocation } from '../../lib/recovery/relocate-plan.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow, drawSlot, examineImage } from '../support/disk.js';
 import { dataOf, type Remap, spareWithData } from '../support/inside.js';

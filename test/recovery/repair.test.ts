@@ -5,7 +5,7 @@ import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
 import { handover } from '../../lib/recovery/handover.js';
 import { repair } from '../../lib/recovery/repair.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow, drawSlot } from '../support/disk.js';
 import { drawnDevice, now, offsetOf } from '../support/spare.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
-import type { ActivationVerdict } from '../../lib/store/activation.js';
+import type { ActivationVerdict } from '../../lib/store/examine/activation.js';
 import {
   blankSlot,
   drawnNow,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CommitError, type CommitFinal } from '../../lib/store/commit-report.js';
+import { CommitError, type CommitFinal } from '../../lib/store/commit/commit-report.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { drawnNow, examineImage } from '../support/disk.js';
 import { random } from '../support/random.js';

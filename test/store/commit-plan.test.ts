@@ -1,6 +1,11 @@
 // The order of overwriting and the phases, as drawn disks (format.md rule 8).
 import { describe, expect, it } from 'vitest';
-import { overwriteOrder, type PlanSlot, phasesOf, type SlotRole } from '../../lib/store/commit-plan.js';
+import {
+  overwriteOrder,
+  type PlanSlot,
+  phasesOf,
+  type SlotRole,
+} from '../../lib/store/commit/commit-plan.js';
 
 // N = the named table, its picked copy   n = another copy of it   T = the same table in other bytes, elected
 // D, d = another elected one   E = one that yields to another   o = a table of nobody

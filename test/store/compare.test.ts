@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
-import { differingBytes, differingRanges, fieldsIn } from '../../lib/store/byte-ranges.js';
-import { compareCopies } from '../../lib/store/compare.js';
+import { differingBytes, differingRanges, fieldsIn } from '../../lib/store/examine/byte-ranges.js';
+import { compareCopies } from '../../lib/store/examine/compare.js';
 import { type DrawnSlot, drawnNow, drawSlot, examineSlots, patchSlot } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 import { random } from '../support/random.js';

@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
 import { geometries } from '../../lib/format/geometry.js';
-import type { SlotCopy } from '../../lib/store/copies.js';
-import { readCopies } from '../../lib/store/copies.js';
-import { electDriver, electOurs, forks, nextSequenceBase, regressions } from '../../lib/store/election.js';
-import { effectiveEntries, sameTable } from '../../lib/store/table.js';
+import {
+  electDriver,
+  electOurs,
+  forks,
+  nextSequenceBase,
+  regressions,
+} from '../../lib/store/examine/election.js';
+import type { SlotCopy } from '../../lib/store/table/copies.js';
+import { readCopies } from '../../lib/store/table/copies.js';
+import { effectiveEntries, sameTable } from '../../lib/store/table/table.js';
 import { drawnEntry, drawnNow, drawSlot, examineSlots, patchSlot } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 

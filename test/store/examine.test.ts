@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { unixSeconds } from '../../lib/base/units.js';
-import { examine } from '../../lib/store/examine.js';
+import { examine } from '../../lib/store/examine/examine.js';
 import {
   blankSlot,
   drawSlot,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Explanation, explain } from '../../lib/store/explain.js';
+import { type Explanation, explain } from '../../lib/store/examine/explain.js';
 import { drawnNow, examineSlots } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 

@@ -7,8 +7,8 @@ import { type Fault, type FaultRule, type InFlight, LyingDevice } from '../../li
 import { slotBytes } from '../../lib/format/structure.js';
 import { handover } from '../../lib/recovery/handover.js';
 import { repair } from '../../lib/recovery/repair.js';
-import { CommitError, type Finds } from '../../lib/store/commit-report.js';
-import type { Report } from '../../lib/store/examine.js';
+import { CommitError, type Finds } from '../../lib/store/commit/commit-report.js';
+import type { Report } from '../../lib/store/examine/examine.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { drawnNow, examineImage } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';

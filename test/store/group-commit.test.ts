@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import type { Step } from '../../lib/device/request.js';
-import { CommitError } from '../../lib/store/commit-report.js';
+import { CommitError } from '../../lib/store/commit/commit-report.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { random } from '../support/random.js';
 import { drawnDevice, electedSequence, failure, issued, now, openStore } from '../support/spare.js';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { entriesOffset, entryBytes, slotBytes } from '../../lib/format/structure.js';
 import { repair } from '../../lib/recovery/repair.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { expectBytes } from '../support/bytes.js';
 import { type DrawnSlot, drawnNow, drawSlot } from '../support/disk.js';

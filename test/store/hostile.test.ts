@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toExamineJson } from '../../lib/store/examine-json.js';
+import { toExamineJson } from '../../lib/store/json/examine-json.js';
 import { drawSlot, examineSlots, patchSlot, u32Bytes } from '../support/disk.js';
 import { random } from '../support/random.js';
 

@@ -1,6 +1,6 @@
 // Which copies a store knows: as found when it was opened, or as its own. By sequence and checksum, and in bounded memory.
 import { expect, it } from 'vitest';
-import { KnownCopies } from '../../lib/store/known-copies.js';
+import { KnownCopies } from '../../lib/store/commit/known-copies.js';
 import { examineSlots } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 

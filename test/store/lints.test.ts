@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { sector, unixSeconds } from '../../lib/base/units.js';
-import type { Report } from '../../lib/store/examine.js';
-import { type LintId, lintSeverities } from '../../lib/store/lint.js';
+import type { Report } from '../../lib/store/examine/examine.js';
+import { type LintId, lintSeverities } from '../../lib/store/examine/lint.js';
 import {
   type Drawn,
   drawnNow,

@@ -8,7 +8,7 @@ import type { Device } from '../../lib/device/device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { slotBytes, structureBytes } from '../../lib/format/structure.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow, drawSlot, patchSlot } from '../support/disk.js';

@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import { sector } from '../../lib/base/units.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
-import { toExamineJson } from '../../lib/store/examine-json.js';
-import { admissionOf, neededSpareSectors } from '../../lib/store/module-admission.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
+import { admissionOf, neededSpareSectors } from '../../lib/store/examine/module-admission.js';
+import { toExamineJson } from '../../lib/store/json/examine-json.js';
 import { drawnNow, drawSlot, examineSlots } from '../support/disk.js';
 import { drawDisk } from '../support/draw.js';
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { entriesOffset, entryBytes } from '../../lib/format/structure.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { RemapTarget } from '../../lib/target/remap-target.js';
 import { drawnNow, drawSlot, examineImage, examineSlots, patchSlot } from '../support/disk.js';
 import { goldenBytes, goldenImages } from '../support/golden.js';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Sector, u64Max } from '../../lib/base/units.js';
-import { OriginalIndex } from '../../lib/store/original-index.js';
+import { OriginalIndex } from '../../lib/store/table/original-index.js';
 
 const seams = [0n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, u64Max];
 const around = (seam: bigint) => [-2n, -1n, 0n, 1n, 2n].map((away) => seam + away);
@@ -21,7 +21,7 @@ function expectAlike(index: OriginalIndex, model: ReadonlyMap<bigint, bigint>, o
 async function indexThatDrew(random: number): Promise<OriginalIndex> {
   vi.resetModules();
   vi.spyOn(Math, 'random').mockReturnValue(random);
-  return new (await import('../../lib/store/original-index.js')).OriginalIndex();
+  return new (await import('../../lib/store/table/original-index.js')).OriginalIndex();
 }
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 // The table and its refusals (format.md rule 12).
 import { describe, expect, it } from 'vitest';
 import { geometries } from '../../lib/format/geometry.js';
-import { RemapTable } from '../../lib/store/remap-table.js';
+import { RemapTable } from '../../lib/store/table/remap-table.js';
 import { drawnEntry } from '../support/disk.js';
 
 const sizes = { mainSectors: 100_000n, spareSectors: 100_000n };

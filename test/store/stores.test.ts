@@ -4,7 +4,7 @@ import { unixSeconds } from '../../lib/base/units.js';
 import { LyingDevice } from '../../lib/device/lying-device.js';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { repair } from '../../lib/recovery/repair.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { expectBytes } from '../support/bytes.js';
 import { drawnNow } from '../support/disk.js';

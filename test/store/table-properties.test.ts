@@ -8,8 +8,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DmremapError } from '../../lib/base/errors.js';
 import { u64Max } from '../../lib/base/units.js';
-import { RemapTable, type Run } from '../../lib/store/remap-table.js';
-import { fromTableJson, toTableJson } from '../../lib/store/table-json.js';
+import { fromTableJson, toTableJson } from '../../lib/store/json/table-json.js';
+import { RemapTable, type Run } from '../../lib/store/table/remap-table.js';
 import { drawnEntry } from '../support/disk.js';
 
 const mainSectors = 64n;

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { scratchFolder, zeroFile } from '../support/scratch.js';
 

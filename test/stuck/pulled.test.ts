@@ -8,7 +8,7 @@ import type { OperationError } from '../../lib/base/errors.js';
 import type { BatchError } from '../../lib/device/device.js';
 import { enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { RemapTarget } from '../../lib/target/remap-target.js';
 import { drawnNow, examineImage } from '../support/disk.js';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type EngineName, enginesToTry } from '../../lib/device/engines.js';
 import { openDevice } from '../../lib/device/native-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import type { CommitError } from '../../lib/store/commit-report.js';
+import type { CommitError } from '../../lib/store/commit/commit-report.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { drawnNow, examineImage } from '../support/disk.js';
 import { failure, now } from '../support/spare.js';

@@ -12,7 +12,7 @@ import {
   withEntries,
 } from '../../lib/format/metadata.js';
 import { checksumOffset, type RemapEntry, slotBytes } from '../../lib/format/structure.js';
-import { type ExamineInput, examine, type Report } from '../../lib/store/examine.js';
+import { type ExamineInput, examine, type Report } from '../../lib/store/examine/examine.js';
 
 /** The clock of every drawn disk. */
 export const drawnNow = unixSeconds(1_760_000_000);

@@ -1,6 +1,6 @@
 // A scan in a time of its own, over a subject that does what a test tells it.
 import type { Sector } from '../../lib/base/units.js';
-import type { ScrubReport } from '../../lib/store/scrub-report.js';
+import type { ScrubReport } from '../../lib/store/commit/scrub-report.js';
 import { HealthScan } from '../../lib/target/health-scan.js';
 import type { HealthScanOptions, ScanTime } from '../../lib/target/scan-options.js';
 import type { ScanFailure, ScanSubject } from '../../lib/target/scan-subject.js';

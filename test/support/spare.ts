@@ -2,8 +2,8 @@
 import { expect } from 'vitest';
 import { MemoryDevice } from '../../lib/device/memory-device.js';
 import { slotBytes } from '../../lib/format/structure.js';
-import { CommitError } from '../../lib/store/commit-report.js';
-import { examineDevice } from '../../lib/store/examine-device.js';
+import { CommitError } from '../../lib/store/commit/commit-report.js';
+import { examineDevice } from '../../lib/store/examine/examine-device.js';
 import { MetadataStore } from '../../lib/store/metadata-store.js';
 import { drawnNow } from './disk.js';
 import { drawDisk } from './draw.js';
