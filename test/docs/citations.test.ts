@@ -102,6 +102,17 @@ test('every page that a comment names is in the repository', () => {
   expect(lost).toEqual([]);
 });
 
+test('every file of lib/ that the source layout names is there', () => {
+  const page = textOf('docs/architecture.md');
+  const named = [
+    ...page.matchAll(/`((?:lib\/)?(?:base|format|device|store|recovery|target|cli)\/[\w/-]+\.ts)`/g),
+  ]
+    .map(([, name = '']) => (name.startsWith('lib/') ? name : `lib/${name}`))
+    .filter((name) => !name.includes('NAME'));
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((name) => !existsSync(join(root, name)))).toEqual([]);
+});
+
 test('every link within the pages leads to a file, and to a heading of it', () => {
   const pages = files.filter((path) => path.endsWith('.md'));
   const broken = pages.flatMap((path) =>
