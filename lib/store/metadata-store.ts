@@ -21,9 +21,8 @@ import {
   refuseExisting,
   refuseUnreadable,
 } from './commit/admission.js';
-import { leftAlone, notBegun } from './commit/commit-abort.js';
 import { writableRoles } from './commit/commit-plan.js';
-import { CommitQueue } from './commit/commit-queue.js';
+import { CommitQueue, leftAlone, notBegun } from './commit/commit-queue.js';
 import { CommitError, type CommitReport } from './commit/commit-report.js';
 import { type CommitJob, runCommit } from './commit/commit-run.js';
 import { claimDevice, giveOutSequence, lastSequenceOf, releasing } from './commit/device-claims.js';

@@ -5,7 +5,7 @@ import type { Sector, Sequence, UnixSeconds } from '../../base/units.js';
 import { type InUse, unknownUse } from '../../device/use.js';
 import type { SlotRead } from '../../format/damage.js';
 import { type DriverRule, driverVerdict } from '../../format/driver.js';
-import { type GeometryName, geometries } from '../../format/geometry.js';
+import { type Geometry, type GeometryName, geometries } from '../../format/geometry.js';
 import { copyCount, type RemapEntry } from '../../format/structure.js';
 import {
   isValid,
@@ -18,11 +18,13 @@ import {
 import { damageText } from '../table/phrases.js';
 import { effectiveEntries, sameTable } from '../table/table.js';
 import { type Activation, activationOf, isForeign, looksLikeOurs } from './activation.js';
+import { type CopyLintInput, copyLints } from './copy-lints.js';
 import { type DriverWinner, electDriver, electionsAgree, electOurs, forks, regressions } from './election.js';
+import { entryLints } from './entry-lints.js';
 import type { Lint } from './lint.js';
-import { lintsOf } from './lints.js';
 import { mainsInConflict, type NamedMain } from './mains.js';
 import { type Admission, admissionOf } from './module-admission.js';
+import { type ModuleLintInput, moduleLints } from './module-lints.js';
 import { quietReading, type Reading } from './stable-read.js';
 import { type Elsewhere, type Strangers, strangersOf } from './strangers.js';
 
@@ -252,4 +254,17 @@ function ambiguitiesOf(
     found.push({ kind: 'fork', sequence: sequenceNumber, copies: members });
   }
   return found;
+}
+
+/** What a spare is judged by. */
+interface LintInput extends CopyLintInput, ModuleLintInput {
+  readonly geometry: Geometry;
+}
+
+/** Everything that `check` would complain about: the copies first, then the module, then entry by entry of the table shown. */
+function lintsOf(input: LintInput): Lint[] {
+  const { shown, geometry, blockBytes } = input;
+  const ofEntries =
+    shown === null ? [] : entryLints(shown.slot.header, shown.slot.entries, geometry, blockBytes);
+  return [...copyLints(input), ...moduleLints(input), ...ofEntries];
 }
