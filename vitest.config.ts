@@ -10,7 +10,7 @@ const pure = [
   'test/bench/!(cancel|commit|ground|start|writes).test.ts',
   'test/{format,recovery}/!(new-file|sealed-image).test.ts',
   'test/cli/{completion,man}.test.ts',
-  'test/store/!(commit-abort|flat|metadata-store|settling|workers).test.ts',
+  'test/store/!(commit-abort|flat|metadata-store|settling|workers|wrapped-devices).test.ts',
   'test/target/!(life-*).test.ts',
 ];
 const engines = [

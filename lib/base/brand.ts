@@ -17,7 +17,11 @@ export function brand(target: Brandable, name: string): void {
   Object.defineProperty(target, Symbol.hasInstance, {
     value(this: Brandable, value: unknown): boolean {
       if (this !== target) return Function.prototype[Symbol.hasInstance].call(this, value);
-      return typeof value === 'object' && value !== null && Reflect.get(value, key) === true;
+      try {
+        return typeof value === 'object' && value !== null && Reflect.get(value, key) === true;
+      } catch {
+        return false; //  A proxy of somebody else's.
+      }
     },
   });
 }

@@ -5,7 +5,7 @@
  * Rises when a part is added. A part keeps its name and its meaning in all later versions, so that an older copy and a newer one
  * agree on those that both know.
  */
-const sharedVersion = 1;
+const sharedVersion = 2;
 
 /** Who writes metadata through a device, and the highest sequence given out on it. */
 export interface SharedClaim {
@@ -24,6 +24,8 @@ interface Shared {
   version: number;
   /** By the device that the caller gave. */
   readonly claims: WeakMap<object, SharedClaim>;
+  /** Devices that somebody writes metadata to, as the kernel knows them: whatever object stands in front of one. Since version 2. */
+  readonly claimed: Set<string>;
   readonly doubts: WeakMap<object, SharedDoubt[]>;
   /** Targets that are not destroyed, in the order in which they were opened. */
   readonly targets: Set<object>;
@@ -40,6 +42,7 @@ export function shared(): Shared {
   const parts = holder[key];
   if ((parts.version ?? 0) < sharedVersion) parts.version = sharedVersion;
   parts.claims ??= new WeakMap();
+  parts.claimed ??= new Set();
   parts.doubts ??= new WeakMap();
   parts.targets ??= new Set();
   parts.speakers ??= new WeakMap();

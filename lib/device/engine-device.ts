@@ -24,6 +24,11 @@ import { type Issued, type Owner, Pending, type RequestListener, type RequestSpe
 
 export abstract class EngineDevice implements Device {
   abstract readonly info: DeviceInfo;
+  /** Whether it is one itself, and not a proxy in front of one. */
+  static isOne(device: object): device is EngineDevice {
+    return #pending in device;
+  }
+
   readonly #pending = new LinkedList<Pending>();
   /** As a number, -1 where it is none. */
   #size: number | undefined;

@@ -1,5 +1,5 @@
 // What a device of somebody else's proves when it rejects. Nothing but an error of this package, of whatever copy, that lists its
-// writes one by one, or says of all of them that they are untouched, is taken at its word: everything else leaves each write in
+// writes one by one, or says of a single one that it is untouched, is taken at its word: everything else leaves each write in
 // doubt. Pure; whatever is thrown, it never throws.
 import { constants } from 'node:os';
 import { type ErrorCode, isErrorCode, OperationError, type Outcome } from '../base/errors.js';
@@ -56,8 +56,11 @@ function textOf(thrown: unknown): string {
 export function writesProven(thrown: unknown, groups: Groups): readonly WriteReport[] {
   if (is(thrown, BatchError))
     return reportsIn(propertyOf(thrown, 'writes'), groups) ?? allOf(groups, 'unknown');
-  return allOf(groups, isProvenUntouched(thrown) ? 'untouched' : 'unknown');
+  //  Of a device that hands on one write after the other it speaks of the last of them alone.
+  return allOf(groups, isProvenUntouched(thrown) && isSingle(groups) ? 'untouched' : 'unknown');
 }
+
+const isSingle = (groups: Groups): boolean => groups.flat().length === 1;
 
 /** Whether an error of this package says so of the operation as a whole. That of a batch is worth what its list is. */
 export const isProvenUntouched = (thrown: unknown): boolean =>
@@ -65,7 +68,7 @@ export const isProvenUntouched = (thrown: unknown): boolean =>
 
 /** What its `drained` has resolved to. */
 export const writesFinally = (final: unknown, groups: Groups): readonly WriteReport[] =>
-  reportsIn(final, groups) ?? allOf(groups, isOutcome(final) ? final : 'unknown');
+  reportsIn(final, groups) ?? allOf(groups, isOutcome(final) && isSingle(groups) ? final : 'unknown');
 
 /** A list of what became of exactly these writes; undefined where it is something else. */
 function reportsIn(value: unknown, groups: Groups): readonly WriteReport[] | undefined {

@@ -21,13 +21,19 @@ import {
 } from './device.js';
 import { askUnsettled, Doubts, drainedOf } from './doubts.js';
 import { EngineDevice } from './engine-device.js';
-import { faultOf, type Groups, isProvenUntouched, writesProven } from './evidence.js';
+import { allOf, faultOf, type Groups, isProvenUntouched, propertyOf, writesProven } from './evidence.js';
 
 /** How long a device may take to hear of an abort. */
 const abortGraceMs = 20;
 
 /** How often a write that waits for one in doubt looks again. */
 const pollMs = 20;
+
+/** As Linux allows it (BLK_MAX_BLOCK_SIZE), and then some. */
+const maxBlockBytes = 65_536;
+
+/** Of a device that does not tell. */
+const never = new AbortController().signal;
 
 const methods = ['read', 'write', 'writeOrdered', 'flush'] as const;
 
@@ -56,17 +62,28 @@ export const givenDevice = (device: Device): Device => behind.get(device) ?? dev
 /** A subclass may have methods of its own, which promise nothing. */
 function isOwn(device: Device): boolean {
   if (device instanceof GuardedDevice) return true;
+  if (typeof device !== 'object' || device === null) return false;
   const { prototype } = EngineDevice;
   return (
-    device instanceof EngineDevice &&
+    EngineDevice.isOne(device) &&
     [...methods, 'isUnsettled' as const].every((name) => device[name] === prototype[name])
   );
 }
 
 /** What it lacks beside shows when it is called. */
 function checkDevice(device: Device): void {
-  if (typeof device?.info?.sizeBytes === 'bigint') return;
-  throw argumentError('ERR_INVALID_ARG_TYPE', 'the target must be a path or a device');
+  const info = propertyOf(device, 'info');
+  const sizeBytes = propertyOf(info, 'sizeBytes');
+  if (typeof sizeBytes !== 'bigint') {
+    throw argumentError('ERR_INVALID_ARG_TYPE', 'the target must be a path or a device');
+  }
+  const block = propertyOf(info, 'logicalBlockSize');
+  const isBlock =
+    typeof block === 'number' && block >= 512 && block <= maxBlockBytes && Number.isInteger(Math.log2(block));
+  if (sizeBytes < 0n || !isBlock) {
+    const message = `a device must have a size, and logical blocks of a power of two from 512 to ${maxBlockBytes} bytes`;
+    throw argumentError('ERR_INVALID_ARG_VALUE', message);
+  }
 }
 
 /** What to do with the end of one call to the device. */
@@ -93,7 +110,8 @@ class GuardedDevice implements Device {
   }
 
   get closed() {
-    return this.#inner.closed;
+    const closed = propertyOf(this.#inner, 'closed');
+    return closed instanceof AbortSignal ? closed : never;
   }
 
   read(offset: bigint, length: number, options?: CancelOptions): Cancellable<Uint8Array> {
@@ -170,7 +188,7 @@ class GuardedDevice implements Device {
     return this.#call({
       options,
       start: async (signal) => {
-        if (blocked !== undefined && unsettled !== 'wait') throw refused(blocked);
+        if (blocked !== undefined && unsettled !== 'wait') throw refused(blocked, groups);
         while (this.#blocked(groups) !== undefined) await pause(signal);
         await promised(() => start(groups, { durable, unsettled, signal }));
       },
@@ -271,12 +289,12 @@ function single(error: BatchError): OperationError<Outcome> {
 const copyOf = (groups: Groups): Groups =>
   groups.map((steps) => steps.map(({ offset, bytes }) => ({ offset, bytes: Uint8Array.from(bytes) })));
 
-const refused = ({ offset, bytes }: WriteStep): OperationError =>
-  new OperationError<Outcome>(
-    'ERR_RANGE_UNSETTLED',
-    `a write to ${bytes.length} bytes at ${offset} is in doubt and may still land`,
-    { outcome: 'untouched', drained: Promise.resolve('untouched') },
-  );
+/** Nothing of it has reached the device. */
+function refused({ offset, bytes }: WriteStep, groups: Groups): BatchError {
+  const writes = allOf(groups, 'untouched');
+  const message = `a write to ${bytes.length} bytes at ${offset} is in doubt and may still land`;
+  return new BatchError('ERR_RANGE_UNSETTLED', message, { writes, drained: Promise.resolve(writes) });
+}
 
 /** Keeps the process alive for somebody who waits. */
 function hold(drained: Promise<unknown>): void {

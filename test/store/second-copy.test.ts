@@ -22,8 +22,8 @@ describe.each(
   share(
     [
       { name: 'of the same version' },
-      { name: 'of a newer version', sharedVersion: 2 },
-      { name: 'of a version before it', sharedVersion: 0 },
+      { name: 'of a newer version', sharedVersion: 3 },
+      { name: 'of a version before it', sharedVersion: 1 },
     ],
     2,
   ),
@@ -48,7 +48,7 @@ describe.each(
       const last = await one.MetadataStore.open(device, { mode: 'write', now });
       expect((await last.commit()).sequence).toBe(3n);
       await last.close();
-      expect(holder[key]).toMatchObject({ version: Math.max(1, options.sharedVersion ?? 1) });
+      expect(holder[key]).toMatchObject({ version: Math.max(2, options.sharedVersion ?? 2) });
     },
   );
 

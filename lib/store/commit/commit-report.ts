@@ -113,6 +113,8 @@ brand(CommitError, 'CommitError');
 /** Of the whole: `written` where every copy that was to be written is. */
 function outcomeOf(copies: readonly CopyOutcome[]): Outcome {
   if (copies.every(({ outcome, disarmed }) => outcome === 'untouched' && !disarmed)) return 'untouched';
-  const done = copies.every(({ outcome, reason }) => outcome === 'written' || reason !== undefined);
+  const done = copies.every(
+    ({ outcome, reason }) => outcome === 'written' || (outcome === 'untouched' && reason !== undefined),
+  );
   return done ? 'written' : 'unknown';
 }

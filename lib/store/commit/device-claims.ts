@@ -5,6 +5,7 @@ import { DmremapError } from '../../base/errors.js';
 import { type SharedClaim, shared } from '../../base/shared.js';
 import type { Device } from '../../device/device.js';
 import { givenDevice } from '../../device/guarded-device.js';
+import { MemoryDevice } from '../../device/memory-device.js';
 import type { Geometry } from '../../format/geometry.js';
 import { slotBytes } from '../../format/structure.js';
 
@@ -27,7 +28,9 @@ function claimOf(device: Device): SharedClaim {
 export function claimDevice(device: Device, geometry: Geometry): () => void {
   if (!device.info.writable) throw new DmremapError('ERR_STORE_READ_ONLY');
   const claim = claimOf(device);
-  if (claim.held) {
+  const { claimed } = shared();
+  const identity = identityOf(device);
+  if (claim.held || (identity !== undefined && claimed.has(identity))) {
     throw new DmremapError(
       'ERR_DEVICE_BUSY',
       `${device.info.path}: another store of this process writes to it`,
@@ -39,11 +42,22 @@ export function claimDevice(device: Device, geometry: Geometry): () => void {
     throw new DmremapError('ERR_RANGE_UNSETTLED', message);
   }
   claim.held = true;
+  if (identity !== undefined) claimed.add(identity);
   let ended = false;
   return () => {
-    if (!ended) claim.held = false;
+    if (ended) return;
     ended = true;
+    claim.held = false;
+    if (identity !== undefined) claimed.delete(identity);
   };
+}
+
+/** Undefined for what is in memory, which nothing but its object is known by: also what stands in for a device there. */
+function identityOf(device: Device): string | undefined {
+  const { kind, identity } = device.info;
+  if (identity === null || identity === undefined || device instanceof MemoryDevice) return undefined;
+  const { deviceNumber, inode, diskSequence } = identity;
+  return `${kind} ${deviceNumber} ${inode} ${diskSequence}`;
 }
 
 /** The highest sequence that any store has given out on this device. */

@@ -11,7 +11,7 @@ import {
   type WriteStep,
 } from '../../device/device.js';
 import { drainedOf } from '../../device/doubts.js';
-import { faultOf, writesProven } from '../../device/evidence.js';
+import { allOf, faultOf, isProvenUntouched, writesProven } from '../../device/evidence.js';
 import { slotBytes } from '../../format/structure.js';
 import type { Piece } from '../../format/update.js';
 import { groupsOf, type PlannedPart, type PlannedWrite, phasesOf } from './commit-plan.js';
@@ -125,7 +125,8 @@ async function finalOf(
 function batchErrorOf(thrown: unknown, steps: readonly (readonly WriteStep[])[]): BatchError {
   if (thrown instanceof BatchError) return thrown;
   const { code, message, errno } = faultOf(thrown);
-  const writes = writesProven(thrown, steps);
+  //  Of ours, or of one that is guarded: what it says is true of all.
+  const writes = isProvenUntouched(thrown) ? allOf(steps, 'untouched') : writesProven(thrown, steps);
   const cause = thrown instanceof OperationError ? thrown.cause : thrown;
   const drained = Promise.resolve(drainedOf(thrown)).then(() => writes);
   return new BatchError(code, message, { cause, errno, writes, drained });
