@@ -13,7 +13,14 @@ import { commandLine, shellQuote } from '../print/escape.js';
 import { ghostHints } from '../print/ghost-text.js';
 import { utcOf } from '../print/text.js';
 import { choices, isHalfHandedOver } from './check-choices.js';
-import { type DataInside, dataInside, isRepairable, singleOption } from './check-data-inside.js';
+import {
+  type DataInside,
+  dataInside,
+  hasDataInside,
+  isRepairable,
+  nameOption,
+  singleOption,
+} from './check-data-inside.js';
 import { isBlank } from './check-verdict.js';
 import { unreadableCopies } from './repair-steps.js';
 
@@ -50,7 +57,7 @@ function withoutTable(report: Report, path: string): Advice[] {
   //  Also at the places that were not asked for.
   if (isBlank(copies) && isBlank(otherCopies) && isVacant(report)) {
     const says = 'if this is the right device, and a new one, write empty metadata for its main device';
-    return [{ says, commands: [commandLine('create --main MAIN', path)] }];
+    return [{ says, commands: [commandLine(`create --main MAIN${singleOption(report)}`, path)] }];
   }
   const look = { says: 'look at what is there', commands: [commandLine('examine', path)] };
   if (activation.verdict === 'empty' || !isRepairable(report)) return [look];
@@ -74,9 +81,12 @@ function fromBackup(report: Report, path: string): Advice {
     return { says: `${says} to another spare, as no copy of this one can be read`, commands: [] };
   }
   //  What is not ours is overwritten by name only.
-  const options = `${singleOption(report)}${copies.some(isForeign) ? ' --yes=NAME' : ''}`;
+  const { marks, told, unknown } = report.strangers;
+  const isOthers = copies.some(isForeign) || marks.length + told.length > 0;
+  const force = !isOthers && unknown !== null ? ' --force' : '';
+  const options = `${singleOption(report)}${isOthers ? ' --yes=NAME' : ''}`;
   return unread.length === 0
-    ? { says, commands: [commandLine(`restore --backup FILE${options}`, path)] }
+    ? { says, commands: [commandLine(`restore --backup FILE${force}${options}`, path)] }
     : {
         says: `${says}; what ${copiesText(unread)} may hold is lost then`,
         commands: [commandLine(`repair --use file=FILE --rewrite-unreadable${options}`, path)],
@@ -132,6 +142,8 @@ const isAhead = ({ copies, elections: { ours } }: Report): boolean =>
 function ghosts(report: Report, path: string, inside = noData): Advice[] {
   const { shown, ambiguities } = report;
   if (!isRepairable(report) || shown === null) return [];
+  //  A copy that is named could be one that its data has to be moved for first.
+  if (ambiguities.length > 0 && validCopies(report.copies).some(hasDataInside)) inside = waits;
   //  Of a copy that is named the clock is not asked about.
   const own = ambiguities.length > 0 || isAhead(report) ? ` --use copy=${shown.copy}` : '';
   const options = `${rewriteOption(report)}${inside.option}${singleOption(report)}`;
@@ -147,7 +159,7 @@ function ghosts(report: Report, path: string, inside = noData): Advice[] {
 function forgetting(report: Report, path: string, inside: DataInside): Advice[] {
   const { shown, copies } = report;
   if (shown === null || !isRepairable(report) || keptGhosts(shown).length === 0) return [];
-  const options = `${inside.option}${singleOption(report)}`;
+  const options = `${inside.option}${singleOption(report)}${nameOption(report)}`;
   const isBlocked = isExhausted(copies) || inside.isWaitedFor;
   return [
     {
@@ -216,6 +228,7 @@ function handover(report: Report, path: string, inside = noData): Advice[] {
 }
 
 const noData: DataInside = { advice: [], isWaitedFor: false, option: '' };
+const waits: DataInside = { ...noData, isWaitedFor: true };
 
 /** A sentence as a part of one. */
 const clause = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`.replace(/\.$/, '');

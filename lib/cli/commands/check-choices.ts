@@ -9,7 +9,13 @@ import { sameButIndex } from '../../store/table/table.js';
 import type { Advice } from '../print/advice.js';
 import { commandLine } from '../print/escape.js';
 import { holdsOtherMain } from '../spare/other-main.js';
-import { commandsOfTable, hasDataInside, isRepairable, singleOption } from './check-data-inside.js';
+import {
+  commandsOfTable,
+  hasDataInside,
+  isRepairable,
+  nameOption,
+  singleOption,
+} from './check-data-inside.js';
 import { unreadableCopies } from './repair-steps.js';
 
 /** What is the same in two copies is offered once, by the first of them. */
@@ -24,7 +30,9 @@ export function choices(report: Report, path: string): Advice[] {
       ? [
           {
             says: 'this is how an interrupted handover looks; if it is one, run it again',
-            commands: [commandLine(`handover${leave}${singleOption(report)}`, path)],
+            commands: valid.some(hasDataInside)
+              ? []
+              : [commandLine(`handover${leave}${singleOption(report)}${nameOption(report)}`, path)],
           },
         ]
       : []),
@@ -40,7 +48,7 @@ export function choices(report: Report, path: string): Advice[] {
 /** What can be done with each of the tables. */
 function choosing(report: Report, tables: readonly ValidSlot[], path: string): Advice[] {
   const inside = tables.filter(hasDataInside);
-  const name = holdsOtherMain(report) ? ' --yes=NAME' : '';
+  const name = holdsOtherMain(report) ? ' --yes=NAME' : nameOption(report);
   if (isExhausted(report.copies)) {
     const allow = (table: ValidSlot) => (inside.includes(table) ? ' --allow-data-in-metadata' : '');
     const named = name === '' ? '' : `; NAME is that of the spare`;

@@ -4,6 +4,7 @@ import { geometries, touchesMetadata } from '../../format/geometry.js';
 import { planRelocation, type RelocateOptions } from '../../recovery/relocate-plan.js';
 import { isExhausted } from '../../store/commit/exhausted.js';
 import type { Report } from '../../store/examine/examine.js';
+import { underStructures } from '../../store/examine/strangers.js';
 import type { ValidSlot } from '../../store/table/copies.js';
 import { pick } from '../../store/table/phrases.js';
 import { effectiveEntries } from '../../store/table/table.js';
@@ -92,3 +93,7 @@ export const isRepairable = ({ geometry }: Report): boolean => geometry === 'dri
 /** What has to be allowed where a crash while the one copy is written could leave none. */
 export const singleOption = ({ copies }: Report): string =>
   copies.filter(({ slot }) => slot.state !== 'absent').length === 1 ? ' --allow-single-copy' : '';
+
+/** What has to be typed where a mark of other data lies over a copy. */
+export const nameOption = ({ strangers, geometry }: Report): string =>
+  underStructures(strangers.marks, geometries[geometry]).length === 0 ? '' : ' --yes=NAME';
