@@ -6,11 +6,12 @@ import { huntMutants } from '../../support/mutants.js';
 import { runHistories } from './history.js';
 import { mutants } from './mutants.js';
 
-const usage = `npm run model [-- --histories N] [--seed N] | [-- --mutants]
+const usage = `npm run model [-- --histories N] [--seed N] | [-- --mutants [--only TEXT]]
 
   --histories N   how many (default 2,000)
   --seed N        of the first one (default: another one each time)
-  --mutants       puts faults into the library, and shows which of them are found`;
+  --mutants       puts faults into the library, and shows which of them are found
+  --only TEXT     only those with this text in their names`;
 
 /** The compiled tree: lib/ and test/ below it. */
 const tree = join(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
       histories: { type: 'string', default: '2000' },
       seed: { type: 'string' },
       mutants: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -33,8 +35,10 @@ async function main(): Promise<number> {
   const since = Date.now();
   const seconds = () => `${((Date.now() - since) / 1000).toFixed(1)} s`;
   if (values.mutants) {
-    const alive = await huntMutants({ mutants, tree, script: 'test/target/model/hunted.js' }, say);
-    const verdict = alive === 0 ? 'every mutant is killed' : `${alive} MUTANTS LIVE`;
+    const chosen = mutants.filter(({ name }) => name.includes(values.only));
+    if (chosen.length === 0) throw new Error(`no mutant has this text in its name: ${values.only}`);
+    const alive = await huntMutants({ mutants: chosen, tree, script: 'test/target/model/hunted.js' }, say);
+    const verdict = alive === 0 ? `all of ${chosen.length} mutants are killed` : `${alive} MUTANTS LIVE`;
     say(`model: ${verdict}, ${seconds()}`);
     return alive === 0 ? 0 : 1;
   }
