@@ -9,7 +9,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { DmremapError } from '../../lib/base/errors.js';
+import { sector, unixNanoseconds } from '../../lib/base/units.js';
+import { remapEntry } from '../../lib/format/metadata.js';
 import { tiered } from '../support/tier.js';
+import type { Config } from './model/config.js';
 import { firstPlace } from './model/disks.js';
 import { Expected } from './model/expected.js';
 import { type Replay, runHistories } from './model/history.js';
@@ -30,6 +33,16 @@ it('keeps its promises through any history', { timeout: 3_600_000 }, async () =>
   const found = await runHistories(Number(histories), options);
   if (found !== undefined) throw new Error(found);
 });
+
+const calm: Config = {
+  shape: 'sectors',
+  onReadError: 'report',
+  onWriteError: 'remap',
+  bad: [],
+  copies: 'fine',
+  end: 'settled',
+  seed: 1,
+};
 
 describe('the model', () => {
   const reads = (model: Expected, at: number, value: number) =>
@@ -93,13 +106,10 @@ describe('the model', () => {
 
 it('lets a block whose entry is not durable find no other place, under any policy, and no other block', async () => {
   const world = await World.boot({
-    shape: 'sectors',
+    ...calm,
     onReadError: 'remap-zero',
     onWriteError: 'report',
-    bad: [],
     copies: 'EIO',
-    end: 'settled',
-    seed: 1,
   });
   try {
     const { disks } = world;
@@ -126,6 +136,58 @@ it('lets a block whose entry is not durable find no other place, under any polic
     const exhausted = new DmremapError('ERR_SPARE_EXHAUSTED');
     judgeError(world, write, exhausted);
     expect(() => judgeError(world, { ...write, first: 4, count: 3 }, exhausted)).toThrow('without a reason');
+  } finally {
+    await world.dispose();
+  }
+});
+
+it('lets a block get a place only from a call that may give it one', async () => {
+  const world = await World.boot({ ...calm, onWriteError: 'report' });
+  try {
+    operations.remap(world, 0);
+    await world.quiet();
+    const look = (original: number, place: number) =>
+      world.places.look(world, [
+        remapEntry({
+          originalSector: sector(original),
+          spareSector: sector(firstPlace + place * 8),
+          remapTimestampNs: unixNanoseconds(0),
+        }),
+      ]);
+    expect(() => look(0, 1)).toThrow('through no call');
+    operations.write(world, 0, 2, { durable: true, unsettled: 'reject' });
+    expect(() => look(1, 0)).toThrow('where sector 0 was');
+    expect(() => look(1, 1)).toThrow('through no call');
+    look(0, 1);
+  } finally {
+    await world.dispose();
+  }
+});
+
+it('keeps the old place of a block from others while the disk may point to it', async () => {
+  const world = await World.boot(calm);
+  try {
+    const { disks } = world;
+    operations.remap(world, 0);
+    await world.quiet();
+    // From now on the disk points to the first place, which fails once: the next who gets it would write over that data.
+    const error = { fault: 'error', errno: 'EIO' } as const;
+    disks.lay('spare', 'write', error, [0, firstPlace], world.next());
+    disks.lay('spare', 'write', error, [firstPlace, 8], world.next(), true);
+    const write = operations.write(world, 0, 1, { durable: true, unsettled: 'reject' });
+    await world.quiet();
+    write.aborted = true;
+    write.cancel?.();
+    operations.remap(world, 1);
+    await world.quiet();
+    const places = world.target?.entries().map(({ spareSector }) => (Number(spareSector) - firstPlace) / 8);
+    expect(places).toEqual([1, 2]);
+    operations.read(world, 0, 2);
+    await world.quiet();
+    await world.powerCut();
+    expect(world.target?.entries().map(({ spareSector }) => Number(spareSector))).toEqual([firstPlace]);
+    operations.read(world, 0, 2);
+    await world.quiet();
   } finally {
     await world.dispose();
   }

@@ -13,18 +13,21 @@ const hasErrno =
     fault.fault === 'error' && fault.errno === errno;
 const isData = ({ side, first }: Laid): boolean => side === 'main' || first >= firstPlace;
 
+export const covers = ({ first, count }: Operation, block: number): boolean =>
+  block >= first && block < first + count;
+
 /** Whether the operation can have come to remapping something. */
-const canPlace = (world: World, { kind }: Operation): boolean =>
+export const canPlace = (world: World, { kind }: Operation): boolean =>
   kind === 'remap' ||
   (kind === 'write' && world.config.onWriteError === 'remap') ||
   (kind === 'read' && world.config.onReadError === 'remap-zero');
 
 /**
- * Whether it can have come to giving a block another place, whatever the policy: one whose entry is in the table and not
- * durable is written to the place that it has, and where that fails to the next (docs/lifecycle.md).
+ * Whether it can have come to giving another place to a block that has one: a write whatever the policy, as an entry that is
+ * not durable follows the data (docs/lifecycle.md).
  */
-const canPlaceAgain = ({ placesOf }: World, { kind, first, count }: Operation): boolean =>
-  kind === 'write' && [...placesOf.keys()].some((block) => block >= first && block < first + count);
+export const canMove = (world: World, operation: Operation): boolean =>
+  operation.kind === 'write' || (operation.kind === 'read' && canPlace(world, operation));
 
 const isOpening = ({ kind }: Operation): boolean => kind === 'open' || kind === 'resume';
 
@@ -46,7 +49,8 @@ const reasons: Readonly<Partial<Record<ErrorCode, Reason>>> = {
     (isOpening(operation) && slotsUnread(world, operation)) ||
     (operation.kind === 'write' &&
       world.config.onReadError === 'remap-on-write' &&
-      world.config.onWriteError === 'report'),
+      world.config.onWriteError === 'report' &&
+      blocksOf(world, operation).some((block) => mayFail(world, 0, block, 'read'))),
   ERR_NO_METADATA: (world, operation) => isOpening(operation) && slotsUnread(world, operation),
   ERR_SHORT_TRANSFER: (world, { order }) => world.disks.had(order, ({ fault }) => fault.fault === 'short'),
   ERR_NO_SPACE: (world, { order }) => world.disks.had(order, hasErrno('ENOSPC')),
@@ -62,7 +66,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, Reason>>> = {
     const { spare } = world.disks;
     const lost = spare.failedData + (world.target?.status().inFlight ?? 0);
     const { places, placesOfBlock } = world.shape;
-    const placing = canPlace(world, operation) || canPlaceAgain(world, operation);
+    const placing = canPlace(world, operation) || (canMove(world, operation) && world.places.has(operation));
     return placing && (blocksIn(world) + comingBlocks(world) + lost) * placesOfBlock > places;
   },
   // Every commit needs the slots, and reads back what became of them before.
@@ -90,6 +94,9 @@ function comingBlocks({ running, shape }: World): number {
 /** Blocks of the history that are in the table. */
 export const blocksIn = ({ target, shape }: World): number =>
   ((target?.entries().length ?? 0) - shape.fillers) / shape.blockSectors;
+
+const blocksOf = ({ shape: { blockSectors } }: World, { first, count }: Operation): number[] =>
+  Array.from({ length: count / blockSectors }, (_, at) => first + at * blockSectors);
 
 function isOf({ on, side, first }: Laid, kind: Operation['kind']): boolean {
   switch (kind) {

@@ -69,6 +69,12 @@ export const mutants: readonly Mutant[] = [
     instead: ';',
   },
   {
+    name: 'a write that fails is remapped although it is to be reported',
+    file: 'target/target-io.js',
+    piece: "if (policy.onWriteError === 'report')",
+    instead: 'if (false)',
+  },
+  {
     name: 'suspects are ignored',
     file: 'target/pieces.js',
     piece: "const marked = device === 'main' ? suspects : pending;",

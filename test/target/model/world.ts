@@ -8,6 +8,7 @@ import { Clock, turns } from './clock.js';
 import { type Config, firstImages, firstValue, now, type Shape, shapes } from './config.js';
 import { Disks, firstPlace } from './disks.js';
 import { Expected, Violation } from './expected.js';
+import { Places } from './places.js';
 import { checkTable, placesOf } from './table.js';
 
 export type Kind =
@@ -50,6 +51,7 @@ export class World {
   readonly suspects = new Map<number, number>();
   /** Where a block's data has ever been on the spare. */
   readonly placesOf = new Map<number, Set<number>>();
+  readonly places = new Places();
   readonly running = new Set<Operation>();
   /** Rejections whose `drained` has not resolved. */
   undrained = 0;
@@ -125,6 +127,7 @@ export class World {
   becameActive(): void {
     this.activeSince = this.next();
     this.disks.spare.failedData = 0;
+    this.places.begin(this.target?.entries() ?? [], this.shape);
     this.look();
   }
 
@@ -163,7 +166,10 @@ export class World {
     };
     this.running.add(operation);
     const settle = (tell: () => void) => {
-      if (life === this.#life) this.#guarded(tell);
+      if (life === this.#life) {
+        this.#guarded(() => this.look());
+        this.#guarded(tell);
+      }
       this.running.delete(operation);
     };
     promise.then(
@@ -217,6 +223,8 @@ export class World {
     const entries = this.target.entries();
     placesOf(entries, this.shape, this.placesOf);
     checkTable(entries, this.shape, this.mapped);
+    // Until it is told, a new table is not known as that.
+    if (![...this.running].some(({ kind }) => kind === 'resume')) this.places.look(this, entries);
   }
 
   /** Turns until nothing happens any more. What is given up, and what nothing holds, has to have settled by then. */
