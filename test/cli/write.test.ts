@@ -248,7 +248,7 @@ describe('the backup', () => {
     const path = join(folder, 'odd.img');
     writeFileSync(path, random(size).fill(new Uint8Array(size)));
     const before = stateOf(path);
-    const create = ['create', '--main=9', '--allow-single-copy'];
+    const create = ['create', '--main=4096', '--allow-single-copy'];
     const refused = await dmremap(folder, [...create, path]);
     expect(refused).toMatchObject({ status: 8, stderr: expect.stringContaining('(ERR_DATA_PRESENT)') });
     const created = await dmremap(folder, [...create, '--force', path]);
@@ -262,7 +262,7 @@ describe('the backup', () => {
     const argv = [
       'create',
       '--force',
-      '--main=9',
+      '--main=4096',
       '--yes=rel.img',
       '--backup=b.img',
       join(folder, 'rel.img'),
@@ -277,7 +277,7 @@ describe('the backup', () => {
       return goldenFile(join(folder, name), 'u_one');
     });
     for (const image of [first, second]) {
-      const forced = await dmremap(folder, ['create', '--force', '--main=9', '--yes=u_one.img', `${image}`]);
+      const forced = await dmremap(folder, ['create', '--force', '--main=4096', '--yes=u_one.img', `${image}`]);
       expect(forced.status).toBe(0);
     }
     const stem = join(folder, 'state', 'dmremap', 'u_one.img-20251009T085320Z-seq2');
@@ -294,7 +294,7 @@ describe('the backup', () => {
     const refused = await dmremap(folder, [
       'create',
       '--force',
-      '--main=9',
+      '--main=4096',
       '--yes=u_one.img',
       `--backup=${file()}`,
       image,
@@ -310,7 +310,7 @@ describe('the backup', () => {
   test('without a home, the usual place is nowhere: nothing is written', async () => {
     const image = goldenFile(folder, 'u_one');
     for (const env of [{}, { HOME: '' }, { XDG_STATE_HOME: 'relative' }]) {
-      const refused = await dmremap(folder, ['create', '--force', '--main=9', '--yes=u_one.img', image], {
+      const refused = await dmremap(folder, ['create', '--force', '--main=4096', '--yes=u_one.img', image], {
         env,
       });
       expect(refused).toMatchObject({
@@ -318,7 +318,7 @@ describe('the backup', () => {
         stderr: expect.stringContaining('neither XDG_STATE_HOME nor HOME'),
       });
     }
-    const kept = await dmremap(folder, ['create', '--force', '--main=9', '--yes=u_one.img', image], {
+    const kept = await dmremap(folder, ['create', '--force', '--main=4096', '--yes=u_one.img', image], {
       env: { HOME: folder },
     });
     expect(kept.status).toBe(0);
@@ -331,7 +331,7 @@ describe('the backup', () => {
     const refused = await dmremap(folder, [
       'create',
       '--force',
-      '--main=9',
+      '--main=4096',
       '--yes=u_one.img',
       '--backup=/proc/b.img',
       image,
@@ -346,7 +346,7 @@ describe('the backup', () => {
       'create',
       '--force',
       '--no-backup',
-      '--main=9',
+      '--main=4096',
       '--yes=u_one.img',
       image,
     ]);
@@ -361,7 +361,7 @@ test('a spare that somebody holds is busy for writers, and readers still read it
   await using _held = await openDevice(image, { mode: 'write' });
   for (const argv of [
     ['remap', 'add', image, '5'],
-    ['create', '--force', '--main=9', '--yes=u_one.img', image],
+    ['create', '--force', '--main=4096', '--yes=u_one.img', image],
     ['remap', 'remove', image, '1000'],
     ['repair', '--apply', image],
     ['handover', image],
