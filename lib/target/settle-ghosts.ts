@@ -12,8 +12,9 @@ export async function settleGhosts(
 ): Promise<void> {
   const { table } = store;
   //  Durably, and first: what is written to their places must not be taken for their data after a crash.
-  if (forget && table.forgetGhosts().length > 0) await store.commit({ signal });
-  const count = table.ghosts.length;
+  const others = table.ghostsElsewhere.length;
+  if (forget && table.forgetGhosts().length + others > 0) await store.commit({ signal });
+  const count = table.ghosts.length + table.ghostsElsewhere.length;
   if (count === 0) return;
   const left = `an earlier table has left ${count} ${pick(count, 'entry', 'entries')} behind, where remaps would be written`;
   const message = `${store.device.info.path}: ${left}: take them back with 'dmremap repair --ghosts', or give them up with 'dmremap remap forget' or { ghosts: 'forget' }`;

@@ -6,7 +6,7 @@ import { isForeign } from '../../store/examine/activation.js';
 import type { Report } from '../../store/examine/examine.js';
 import { strangerClauses, underStructures } from '../../store/examine/strangers.js';
 import { validCopies } from '../../store/table/copies.js';
-import { keptGhosts } from '../../store/table/ghost-entries.js';
+import { ghostsOfOthers, keptGhosts } from '../../store/table/ghost-entries.js';
 import { copiesText, listOf } from '../../store/table/phrases.js';
 import type { Advice } from '../print/advice.js';
 import { commandLine, shellQuote } from '../print/escape.js';
@@ -158,7 +158,8 @@ function ghosts(report: Report, path: string, inside = noData): Advice[] {
 /** Where no remap can be added for ghosts: how to give them up instead. */
 function forgetting(report: Report, path: string, inside: DataInside): Advice[] {
   const { shown, copies } = report;
-  if (shown === null || !isRepairable(report) || keptGhosts(shown).length === 0) return [];
+  if (shown === null || !isRepairable(report)) return [];
+  if (keptGhosts(shown).length + ghostsOfOthers(copies, shown).length === 0) return [];
   const options = `${inside.option}${singleOption(report)}${nameOption(report)}`;
   const isBlocked = isExhausted(copies) || inside.isWaitedFor;
   return [

@@ -4,6 +4,7 @@ import { type MapArea, mapOf, type SpareMap } from '../../store/examine/spare-ma
 import { type Command, print, readOptions } from '../command.js';
 import { exactOperands, UsageError } from '../options/args.js';
 import { jsonText } from '../print/escape.js';
+import { blockingGhosts } from '../print/held-text.js';
 import { mapSvg } from '../print/map-svg.js';
 import { mapText } from '../print/map-text.js';
 import { folded, painter, widthOf } from '../print/text.js';
@@ -93,8 +94,8 @@ function toMapJson(report: Report, map: SpareMap, path: string) {
   };
 }
 
-const toMapHeldJson = ({ held, ghosts, heldPlaces }: NonNullable<SpareMap['table']>) => ({
-  ...held,
-  blockingGhosts: ghosts.length,
-  sectors: heldPlaces.map(({ spareSector, by, copies }) => ({ spare: `${spareSector}`, by, copies })),
+const toMapHeldJson = (table: NonNullable<SpareMap['table']>) => ({
+  ...table.held,
+  blockingGhosts: blockingGhosts(table),
+  sectors: table.heldPlaces.map(({ spareSector, by, copies }) => ({ spare: `${spareSector}`, by, copies })),
 });

@@ -1,7 +1,10 @@
 // Room: cli. `dmremap remap forget`: what an emptied or cut table has left behind it is given up, and can be overwritten.
+
+import type { RemapEntry } from '../../format/structure.js';
 import type { CommitReport } from '../../store/commit/commit-report.js';
-import type { Report, ReportEntry } from '../../store/examine/examine.js';
+import type { Report } from '../../store/examine/examine.js';
 import { examineDevice } from '../../store/examine/examine-device.js';
+import { ghostsOfOthers } from '../../store/table/ghost-entries.js';
 import { copiesText } from '../../store/table/phrases.js';
 import { type Command, print } from '../command.js';
 import type { Context } from '../context.js';
@@ -23,6 +26,12 @@ interface Done {
   readonly report: Report | null;
   readonly backup: Backup | null;
   readonly status: number;
+}
+
+/** A ghost that was given up. `copy`: where it was another copy's than that of the table. */
+interface Forgotten extends RemapEntry {
+  readonly index: number;
+  readonly copy?: number;
 }
 
 export const remapForgetCommand: Command = {
@@ -57,15 +66,17 @@ export const remapForgetCommand: Command = {
       const options = { geometry: 'driver', now: context.now(), copy, ...limits() } as const;
       const before = await examineDevice(device, options);
       const isKnown = before.shown !== null && (before.ambiguities.length === 0 || copy !== undefined);
-      if (isKnown && before.ghosts.length === 0) return tell(context, args, path, [], null);
+      const others = before.shown === null ? [] : ghostsOfOthers(before.copies, before.shown);
+      if (isKnown && before.ghosts.length + others.length === 0) return tell(context, args, path, [], null);
       const { result, ...done } = await changeTable(
         context,
         args,
         spare,
         { command: name },
-        (remaps, _, { ghosts }) => {
+        (remaps, _, { ghosts, copies, shown }) => {
           remaps.forgetGhosts();
-          return ghosts;
+          const elsewhere = shown === null ? [] : ghostsOfOthers(copies, shown);
+          return [...ghosts, ...elsewhere.map(({ index, entry, copy }) => ({ ...entry, index, copy }))];
         },
       );
       return tell(context, args, path, result, done);
@@ -77,7 +88,7 @@ function tell(
   context: Context,
   args: Args,
   path: string,
-  ghosts: readonly ReportEntry[],
+  ghosts: readonly Forgotten[],
   done: Done | null,
 ): number {
   const status = done === null ? exitBits.clean : done.status | statusOfCommit(done.commit, done.report);
@@ -85,8 +96,9 @@ function tell(
     const document = {
       schema: 'dmremap.remap-forget/1',
       path,
-      forgotten: ghosts.map(({ index, originalSector, spareSector }) => ({
+      forgotten: ghosts.map(({ index, originalSector, spareSector, copy }) => ({
         index,
+        ...(copy === undefined ? {} : { copy }),
         original: `${originalSector}`,
         spare: `${spareSector}`,
       })),

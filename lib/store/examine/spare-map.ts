@@ -56,7 +56,7 @@ export interface SpareMap {
   readonly main: MapSide | null;
   readonly spare: MapSide | null;
   /** What the table keeps back, and how many remaps are left. Null where there is none. */
-  readonly table: Pick<RemapTable, 'held' | 'heldPlaces' | 'ghosts' | 'remaining'> | null;
+  readonly table: Pick<RemapTable, 'held' | 'heldPlaces' | 'ghosts' | 'ghostsElsewhere' | 'remaining'> | null;
   /** The findings behind everything that collides. */
   readonly collisions: readonly EntryLint[];
 }

@@ -3,7 +3,7 @@
 import type { UnixSeconds } from '../../base/units.js';
 import type { Ghost } from '../../format/codec.js';
 import { entryFlags, type RemapEntry } from '../../format/structure.js';
-import type { ValidSlot } from './copies.js';
+import { type SlotCopy, type ValidSlot, validCopies } from './copies.js';
 
 const nanosecondsPerSecond = 1_000_000_000n;
 
@@ -52,3 +52,29 @@ export function lostGhosts({ slot }: ValidSlot): Ghost[] {
 /** Of these, those whose data is kept until they are taken back or given up (format.md rule 12). */
 export const keptGhosts = (copy: ValidSlot): Ghost[] =>
   lostGhosts(copy).filter(({ entry }) => looksWritten(entry));
+
+/** A ghost of another copy than the one that is opened. */
+export interface GhostElsewhere extends Ghost {
+  readonly copy: number;
+}
+
+/**
+ * The ghosts to be kept that another valid copy has, and that neither the table nor its own ghosts say: the next commit is written
+ * over them. Each mapping once, of the first copy.
+ */
+export function ghostsOfOthers(copies: readonly SlotCopy[], shown: ValidSlot): GhostElsewhere[] {
+  const there = new Set(
+    [...shown.slot.entries, ...shown.slot.ghosts.map(({ entry }) => entry)].map(mappingOf),
+  );
+  const found: GhostElsewhere[] = [];
+  for (const other of validCopies(copies)) {
+    if (other.copy === shown.copy || other.slot.ghosts.length === 0) continue;
+    for (const ghost of keptGhosts(other)) {
+      const mapping = mappingOf(ghost.entry);
+      if (there.has(mapping)) continue;
+      there.add(mapping);
+      found.push({ ...ghost, copy: other.copy });
+    }
+  }
+  return found;
+}

@@ -3,7 +3,7 @@
 import { DmremapError } from '../../base/errors.js';
 import type { Ghost } from '../../format/codec.js';
 import type { RemapEntry } from '../../format/structure.js';
-import { mappingOf } from './ghost-entries.js';
+import { type GhostElsewhere, mappingOf } from './ghost-entries.js';
 import type { Held, HeldPlace } from './held-places.js';
 import { copiesText, pick } from './phrases.js';
 import { reach, type SparePlaces } from './spare-places.js';
@@ -25,12 +25,14 @@ export class HeldBack {
   /** The entries that were there when the table was opened: made by the first removal. */
   #own: ReadonlySet<RemapEntry> | undefined;
   #ghosts: readonly Ghost[];
+  #elsewhere: readonly GhostElsewhere[];
   #cleared: ReadonlySet<number> | undefined;
 
   constructor(held: Held | undefined, places: SparePlaces) {
     this.#held = held;
     this.#places = places;
     this.#ghosts = held?.ghosts ?? [];
+    this.#elsewhere = held?.elsewhere ?? [];
     if (held === undefined) return;
     for (const place of held.places) this.#hold(place);
     if (held.spent.length > 0) this.#cleared = new Set(held.spent);
@@ -39,6 +41,11 @@ export class HeldBack {
   /** Those that keep new entries out. */
   get ghosts(): readonly Ghost[] {
     return this.#ghosts;
+  }
+
+  /** Those of other copies, which keep new entries out too. */
+  get elsewhere(): readonly GhostElsewhere[] {
+    return this.#elsewhere;
   }
 
   /** Indexes of those that the next commit writes as zeros. */
@@ -59,7 +66,7 @@ export class HeldBack {
 
   /** @throws DmremapError ERR_GHOST_ENTRIES. */
   checkGhosts(): void {
-    const count = this.#ghosts.length;
+    const count = this.#ghosts.length + this.#elsewhere.length;
     if (count === 0) return;
     const stand = pick(count, 'ghost entry stands', 'ghost entries stand');
     const message = `${count} ${stand} where new entries would be written: take back or give up what an earlier table has left behind`;
@@ -93,19 +100,24 @@ export class HeldBack {
     const given = behind.filter((index) => !this.#cleared?.has(index));
     if (given.length > 0) this.#cleared = new Set(behind);
     this.#ghosts = [];
+    this.#elsewhere = [];
     return given;
   }
 
   /** Runs `insert` while ghosts keep nobody out; then `ghosts` are entries. */
   takeBack(ghosts: readonly Ghost[], insert: () => void): void {
     const before = this.#ghosts;
+    const others = this.#elsewhere;
     const taken = new Set(ghosts.map(({ index }) => index));
     this.#ghosts = [];
+    this.#elsewhere = [];
     try {
       insert();
     } catch (error) {
       this.#ghosts = before;
       throw error;
+    } finally {
+      this.#elsewhere = others;
     }
     this.#ghosts = before.filter(({ index }) => !taken.has(index));
     this.#cleared = new Set([...(this.#cleared ?? []), ...taken]);

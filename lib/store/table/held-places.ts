@@ -4,7 +4,7 @@ import type { Sector } from '../../base/units.js';
 import type { Ghost } from '../../format/codec.js';
 import type { RemapEntry } from '../../format/structure.js';
 import { type SlotCopy, type ValidSlot, validCopies } from './copies.js';
-import { keptGhosts, lostGhosts } from './ghost-entries.js';
+import { type GhostElsewhere, ghostsOfOthers, keptGhosts, lostGhosts } from './ghost-entries.js';
 import { sameTable } from './table.js';
 
 /** A sector of the spare that is kept back, and for whom. */
@@ -21,6 +21,8 @@ export interface Held {
   readonly places: readonly HeldPlace[];
   /** Ghosts of the table that is opened, as the module leaves them: new entries would be written over them. */
   readonly ghosts: readonly Ghost[];
+  /** Those of other copies: the commit of a new entry would be written over them. */
+  readonly elsewhere: readonly GhostElsewhere[];
   /** Indexes of ghosts that say what the table says: nothing is lost with them, and with them gone nothing is mistaken. */
   readonly spent: readonly number[];
   /** Indexes of all ghosts. */
@@ -54,6 +56,7 @@ export function heldBy({ copies, shown }: { copies: readonly SlotCopy[]; shown: 
   return {
     places: Array.from(found, ([spareSector, place]) => ({ spareSector, ...place })),
     ghosts: keptGhosts(shown),
+    elsewhere: ghostsOfOthers(copies, shown),
     spent: behind.filter((index) => !lost.has(index)),
     behind,
     copy: shown.copy,

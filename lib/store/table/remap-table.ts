@@ -7,6 +7,7 @@ import { copyOfEntry } from '../../format/entry.js';
 import { type Geometry, geometries, touchesMetadata } from '../../format/geometry.js';
 import { remapEntry } from '../../format/metadata.js';
 import { maxEntries, type RemapEntry } from '../../format/structure.js';
+import type { GhostElsewhere } from './ghost-entries.js';
 import { HeldBack, type HeldCount } from './held-back.js';
 import type { Held, HeldPlace } from './held-places.js';
 import { OriginalIndex } from './original-index.js';
@@ -153,6 +154,14 @@ export class RemapTable implements Iterable<RemapEntry> {
     return this.#heldBack.ghosts;
   }
 
+  /**
+   * Ghosts of other valid copies, which this table and its ghosts do not have: the next commit is written over them, so nothing is added
+   * either. A repair from that copy takes them back (`copy` and `ghosts` of its options), and `forgetGhosts` gives them up.
+   */
+  get ghostsElsewhere(): readonly GhostElsewhere[] {
+    return this.#heldBack.elsewhere;
+  }
+
   /** Indexes of the ghosts that the next commit writes as zeros. */
   get clearedGhosts(): ReadonlySet<number> | undefined {
     return this.#heldBack.cleared;
@@ -161,7 +170,8 @@ export class RemapTable implements Iterable<RemapEntry> {
   /**
    * Gives up everything that is behind the table: the next commit writes zeros there. From now on entries can be added, and
    * the places of the ghosts are free once that commit is durable in every copy.
-   * @returns the indexes of what is given up.
+   * Those of other copies are given up too, and are gone with that commit.
+   * @returns the indexes of what is given up behind this table.
    */
   forgetGhosts(): readonly number[] {
     return this.#heldBack.forget();
