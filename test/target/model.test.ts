@@ -193,6 +193,34 @@ it('keeps the old place of a block from others while the disk may point to it', 
   }
 });
 
+it('counts the place that a pending block leaves for zeros as lost', async () => {
+  const world = await World.boot({ ...calm, onReadError: 'remap-zero', bad: [0], copies: 'EIO' });
+  try {
+    const { disks } = world;
+    const write = operations.write(world, 0, 1, { durable: true, unsettled: 'reject' });
+    await world.quiet();
+    write.aborted = true;
+    write.cancel?.();
+    // Read where it was before, it cannot be read, and its zeros go to another place.
+    disks.lay('main', 'read', { fault: 'error', errno: 'EIO' }, [0, 1], world.next());
+    operations.read(world, 0, 1);
+    await world.quiet();
+    expect(world.target?.entries().map(({ spareSector }) => Number(spareSector))).toEqual([firstPlace + 8]);
+    expect([disks.spare.failedData, world.places.left]).toEqual([0, 1]);
+    disks.heal('all', world.next());
+    while (world.running.size > 0) {
+      world.clock.pass(1000);
+      await world.quiet();
+    }
+    // One more than there are places.
+    for (const block of [1, 2, 3, 4, 5]) operations.remap(world, block);
+    await world.quiet();
+    expect(world.target?.entries().length).toBe(5);
+  } finally {
+    await world.dispose();
+  }
+});
+
 it('a sector says whose it is, and where it belongs', () => {
   const bytes = bytesOf(7, 3, 2);
   expect([valueIn(bytes, 0, 3), valueIn(bytes, 1, 4)]).toEqual([7, 7]);

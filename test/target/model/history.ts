@@ -139,7 +139,7 @@ async function everything(world: World): Promise<void> {
 /** What no block has is free: as many remaps succeed as there is room for. */
 async function fill(world: World): Promise<void> {
   const { places, placesOfBlock, room, sectors, blockSectors } = world.shape;
-  const lost = world.disks.spare.failedData;
+  const lost = world.disks.spare.failedData + world.places.left;
   const free = Math.min(places / placesOfBlock - lost, room) - blocksIn(world);
   const taken = new Set(
     (world.target as RemapTarget).entries().map(({ originalSector }) => Number(originalSector)),

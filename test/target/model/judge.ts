@@ -64,7 +64,7 @@ const reasons: Readonly<Partial<Record<ErrorCode, Reason>>> = {
     canPlace(world, operation) && blocksIn(world) + comingBlocks(world) > world.shape.room,
   ERR_SPARE_EXHAUSTED: (world, operation) => {
     const { spare } = world.disks;
-    const lost = spare.failedData + (world.target?.status().inFlight ?? 0);
+    const lost = spare.failedData + world.places.left + (world.target?.status().inFlight ?? 0);
     const { places, placesOfBlock } = world.shape;
     const placing = canPlace(world, operation) || (canMove(world, operation) && world.places.has(operation));
     return placing && (blocksIn(world) + comingBlocks(world) + lost) * placesOfBlock > places;

@@ -10,11 +10,14 @@ export class Places {
   /** By the first sectors of the blocks. */
   readonly #now = new Map<number, number>();
   readonly #owners = new Map<number, number>();
+  /** Places that were left for zeros: nobody gets them again, and no error on the spare tells of it. */
+  left = 0;
 
   /** The table was read from the disk. */
   begin(entries: readonly RemapEntry[], shape: Shape): void {
     this.#now.clear();
     this.#owners.clear();
+    this.left = 0;
     for (const [block, place] of blocksOf(entries, shape)) this.#put(block, place);
   }
 
@@ -32,8 +35,12 @@ export class Places {
       if (owner !== block)
         throw new Violation(`sector ${block} gets the place ${place}, where sector ${owner} was`);
       const may = before === undefined ? canPlace : canMove;
-      if (![...world.running].some((operation) => covers(operation, block) && may(world, operation)))
+      const calls = [...world.running].filter(
+        (operation) => covers(operation, block) && may(world, operation),
+      );
+      if (calls.length === 0)
         throw new Violation(`sector ${block} gets the place ${place} through no call that may give it one`);
+      if (before !== undefined && calls.some(({ kind }) => kind === 'read')) this.left++;
       this.#put(block, place);
     }
   }
