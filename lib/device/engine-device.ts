@@ -111,7 +111,10 @@ export abstract class EngineDevice implements Device {
 
   close(options: { readonly graceMs?: number } = {}): Promise<CloseReport> {
     const graceMs = options?.graceMs ?? 1000;
-    if (typeof graceMs !== 'number' || !(graceMs >= 0 && graceMs < 2 ** 31)) {
+    if (typeof graceMs !== 'number') {
+      return Promise.reject(argumentError('ERR_INVALID_ARG_TYPE', 'graceMs must be a number'));
+    }
+    if (!(graceMs >= 0 && graceMs < 2 ** 31)) {
       return Promise.reject(argumentError('ERR_OUT_OF_RANGE', 'graceMs must be between 0 and 2^31 - 1'));
     }
     this.#closing ??= this.#close(graceMs);

@@ -217,3 +217,21 @@ describe('what is read', () => {
     expect(ranges.every(({ offset }) => offset >= 655_360n)).toBe(true);
   });
 });
+
+describe('the backup of a bcachefs superblock', () => {
+  const magic = [
+    0xc6, 0x85, 0x73, 0xf6, 0x66, 0xce, 0x90, 0xa9, 0xd9, 0x6a, 0x60, 0xcf, 0x80, 0x3d, 0xf7, 0xef,
+  ];
+  //  As bcachefs format lays it out: a MiB before the end, and at the start of a bucket.
+  it.each([128, 256, 512, 1024])('is seen at the end, with buckets of %i KiB', (bucket) => {
+    const size = 6 * 2 ** 20 + 700 * 1024;
+    const place = Math.floor((size - 2 ** 20) / (bucket * 1024)) * bucket * 1024;
+    const device = new Uint8Array(size);
+    device.set(magic, place + 24);
+    const read = rangesToRead(BigInt(size), 512, []).map(({ offset, length }) => ({
+      offset,
+      bytes: device.subarray(Number(offset), Number(offset) + length),
+    }));
+    expect(namesIn(new SparseBytes(read), BigInt(size))).toEqual(['a bcachefs file system']);
+  });
+});

@@ -123,7 +123,10 @@ const foreignText = ({ strangers: { marks, told } }: Report): string[] => {
 };
 
 /** How a table comes back out of the file; where there is none in it, what the file is good for. */
-function wayBack({ elections, ambiguities }: Report, file: string, path: string): string[] {
+function wayBack({ copies, elections, ambiguities }: Report, file: string, path: string): string[] {
+  if (copies.every(({ slot }) => slot.state === 'absent')) {
+    return ['  there is no table in it, and no copy fits the device: `restore` has nothing to bring back'];
+  }
   if (elections.ours === null) {
     return [
       '  there is no table in it, so `restore` has nothing to bring back; the bytes of the structures are in it, for a look:',

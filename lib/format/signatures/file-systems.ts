@@ -69,6 +69,12 @@ const zfsLabel = 262_144;
 const zfsPairs = [0, 0, 0, 7, ...Array.from('version', (letter) => letter.charCodeAt(0))];
 const zfsRings = [0, zfsLabel].flatMap((label) => placesFrom(label + 131_072, 1024, 128));
 
+const bcachefs = [
+  0xc6, 0x85, 0x73, 0xf6, 0x66, 0xce, 0x90, 0xa9, 0xd9, 0x6a, 0x60, 0xcf, 0x80, 0x3d, 0xf7, 0xef,
+];
+/** A MiB before the end, at the start of a bucket of 128 KiB to 1 MiB. */
+const bcachefsBackups = [128, 256, 512, 1024].map((bucket) => end(2 ** 20, bucket * 1024));
+
 export const fileSystems: readonly Signature[] = [
   { name: 'an XFS file system', marks: [mark(start(0), 0, 'XFSB')] },
   { name: 'the log of an XFS file system', marks: [mark(start(0), 0, [0xfe, 0xed, 0xba, 0xbe], xfsLog)] },
@@ -81,13 +87,7 @@ export const fileSystems: readonly Signature[] = [
   { name: 'a NILFS2 file system', marks: marksAt([start(1024), end(4096, 4096)], 6, [0x34, 0x34], nilfs) },
   {
     name: 'a bcachefs file system',
-    marks: [3584, 4120].map((at) =>
-      mark(
-        start(at),
-        0,
-        [0xc6, 0x85, 0x73, 0xf6, 0x66, 0xce, 0x90, 0xa9, 0xd9, 0x6a, 0x60, 0xcf, 0x80, 0x3d, 0xf7, 0xef],
-      ),
-    ),
+    marks: [...marksAt([start(3584), start(4120)], 0, bcachefs), ...marksAt(bcachefsBackups, 24, bcachefs)],
   },
   {
     name: 'a member of a ZFS pool',
