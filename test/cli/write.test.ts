@@ -277,7 +277,13 @@ describe('the backup', () => {
       return goldenFile(join(folder, name), 'u_one');
     });
     for (const image of [first, second]) {
-      const forced = await dmremap(folder, ['create', '--force', '--main=4096', '--yes=u_one.img', `${image}`]);
+      const forced = await dmremap(folder, [
+        'create',
+        '--force',
+        '--main=4096',
+        '--yes=u_one.img',
+        `${image}`,
+      ]);
       expect(forced.status).toBe(0);
     }
     const stem = join(folder, 'state', 'dmremap', 'u_one.img-20251009T085320Z-seq2');
