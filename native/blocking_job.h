@@ -1,7 +1,7 @@
 // Work that may block (open, flock, fallocate, close) on a thread of its own, never on Node's pool, where a
-// hanging device would starve everybody else (io-contract.md rule 7). The job itself comes back to the loop with its
-// result; if the environment has gone meanwhile, it is told so on its own thread and cleans up after itself.
-// The job is all the memory there is to it: from its start on it needs none.
+// hanging device would starve everybody else (io-contract.md rule 7). The job itself comes back to the loop
+// with its result; if the environment has gone meanwhile, it is told so on its own thread and cleans up after
+// itself. The job is all the memory there is to it: from its start on it needs none.
 #ifndef DMREMAP_NATIVE_BLOCKING_JOB_H_
 #define DMREMAP_NATIVE_BLOCKING_JOB_H_
 

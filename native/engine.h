@@ -22,7 +22,8 @@
 
 namespace dmremap {
 
-// How long an abort waits for the kernel's answer to the cancel before it settles as unknown (io-contract.md rule 3).
+// How long an abort waits for the kernel's answer to the cancel before it settles as unknown (io-contract.md
+// rule 3).
 constexpr uint64_t kGraceMs = 5;
 constexpr uint8_t kMaxRetries = 16;
 // So many requests that were called on one turn go to the kernel together, or a share of what it has: a

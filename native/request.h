@@ -1,7 +1,7 @@
 // What JavaScript asked for and what it settles on: ordered groups of steps, the next group issued when all
-// of the last one succeeded, without a round trip through JavaScript (io-contract.md rule 9). A single write is one
-// group of one. Whatever a request will ever need is had before it starts: from then on it moves between
-// lists.
+// of the last one succeeded, without a round trip through JavaScript (io-contract.md rule 9). A single write
+// is one group of one. Whatever a request will ever need is had before it starts: from then on it moves
+// between lists.
 #ifndef DMREMAP_NATIVE_REQUEST_H_
 #define DMREMAP_NATIVE_REQUEST_H_
 

@@ -1,6 +1,7 @@
-// The only memory that the kernel ever sees (io-contract.md rule 1). Page-aligned, so good for every O_DIRECT target.
-// A block goes back to the slab at its write's own completion and at nothing else; what is still in flight
-// when the slab dies is neither unmapped nor recycled: a write on a kernel worker has not pinned its pages.
+// The only memory that the kernel ever sees (io-contract.md rule 1). Page-aligned, so good for every O_DIRECT
+// target. A block goes back to the slab at its write's own completion and at nothing else; what is still in
+// flight when the slab dies is neither unmapped nor recycled: a write on a kernel worker has not pinned its
+// pages.
 #ifndef DMREMAP_NATIVE_SLAB_H_
 #define DMREMAP_NATIVE_SLAB_H_
 
