@@ -42,6 +42,7 @@ export abstract class EngineDevice implements Device {
       this.#unsettled.delete(pending);
     },
     sizeNow: () => this.sizeNow(),
+    isReadOnlyNow: () => this.isReadOnlyNow(),
     holdLoop: () => this.holdLoop(),
   };
   #closing: Promise<CloseReport> | undefined;
@@ -55,6 +56,11 @@ export abstract class EngineDevice implements Device {
    * somebody else can open it now.
    */
   protected abstract release(): Promise<boolean>;
+  /** As `Owner.isReadOnlyNow`. */
+  protected isReadOnlyNow(): boolean {
+    return false;
+  }
+
   /** As `Owner.sizeNow`. */
   protected sizeNow(): bigint | undefined {
     return undefined;

@@ -29,7 +29,6 @@ const codesOfErrnos: Record<string, ErrorCode> = {
   ENOSPC: 'ERR_NO_SPACE',
   EDQUOT: 'ERR_NO_SPACE',
   EROFS: 'ERR_DEVICE_READ_ONLY',
-  EPERM: 'ERR_DEVICE_READ_ONLY', //  After blockdev --setro, of a device that was open for writing before.
 };
 
 /** The code that stands for an errno, by its name. */

@@ -5,12 +5,12 @@ import { argumentError, DmremapError, OperationError } from '../base/errors.js';
 import { numberOf } from '../base/units.js';
 import { countStray, type EventTarget } from './completions.js';
 import type { Device, DeviceIdentity, DeviceInfo } from './device.js';
+import { isReadOnlyDevice, watchDisk } from './device-state.js';
 import { EngineDevice } from './engine-device.js';
 import { type EngineName, engineError, engineKind, enginesToTry, guaranteesOf } from './engines.js';
 import { errnoName } from './errno.js';
 import { eventKinds, type Native, native, nativeError, type OpenedDevice } from './native.js';
 import { allocateError, openError } from './open-error.js';
-import { watchDisk } from './parent-disk.js';
 import type { Issued, RequestListener, RequestSpec, Step, StepKind, StepResult } from './request.js';
 import { wallOf } from './start-failure.js';
 
@@ -177,6 +177,11 @@ class NativeDevice extends EngineDevice {
   protected override sizeNow(): bigint | undefined {
     if (this.info.kind !== 'block') return undefined;
     return this.#isDiskGone() ? 0n : this.#native.addon.size(this.#device);
+  }
+
+  protected override isReadOnlyNow(): boolean {
+    const { kind, identity } = this.info;
+    return kind === 'block' && identity !== null && isReadOnlyDevice(identity);
   }
 
   protected override holdLoop(): () => void {

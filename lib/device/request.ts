@@ -58,6 +58,8 @@ export interface Owner {
   drained(pending: Pending): unknown;
   /** What a block device holds now; undefined of anything else, and where that cannot be told. Must not block. */
   sizeNow(): bigint | undefined;
+  /** Whether it takes no writes any more, although it was opened for writing. */
+  isReadOnlyNow(): boolean;
   /** Keeps the loop alive while somebody waits for a settled request to drain; returns what ends that. */
   holdLoop(): () => void;
 }
@@ -186,6 +188,11 @@ export class Pending implements RequestListener, Links<Pending> {
         const message = `the device is gone: ${what} failed (${answer}), and its size is ${now} bytes now`;
         return { code: 'ERR_DEVICE_VANISHED' as const, message, cause: undefined };
       }
+    }
+    //  After blockdev --setro. A filter of system calls may answer so too.
+    if (step?.kind === 'write' && errnoName(error) === 'EPERM' && this.#owner.isReadOnlyNow()) {
+      const message = `${what} failed (EPERM): the device is read-only now`;
+      return { code: 'ERR_DEVICE_READ_ONLY' as const, message, cause: undefined };
     }
     if (error === 0) {
       return {
