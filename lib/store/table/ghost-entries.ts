@@ -63,12 +63,15 @@ export interface GhostElsewhere extends Ghost {
  * over them. Each mapping once, of the first copy.
  */
 export function ghostsOfOthers(copies: readonly SlotCopy[], shown: ValidSlot): GhostElsewhere[] {
-  const there = new Set(
-    [...shown.slot.entries, ...shown.slot.ghosts.map(({ entry }) => entry)].map(mappingOf),
-  );
   const found: GhostElsewhere[] = [];
-  for (const other of validCopies(copies)) {
-    if (other.copy === shown.copy || other.slot.ghosts.length === 0) continue;
+  const others = validCopies(copies).filter(
+    ({ copy, slot }) => copy !== shown.copy && slot.ghosts.length > 0,
+  );
+  //  As a rule there are none, and a full table has 2,048 mappings.
+  if (others.length === 0) return found;
+  const { entries, ghosts } = shown.slot;
+  const there = new Set([...entries, ...ghosts.map(({ entry }) => entry)].map(mappingOf));
+  for (const other of others) {
     for (const ghost of keptGhosts(other)) {
       const mapping = mappingOf(ghost.entry);
       if (there.has(mapping)) continue;
